@@ -1,0 +1,195 @@
+"""Cubes: dimension names and types, labels, CRS, and the metadata that a cube carries.
+
+A cube is an `xarray.DataArray` on dask, dims `t, bands, y, x` (a missing one is left out); `t` holds datetime64[ns] in
+UTC, `bands` holds str. In map geometry `x` and `y` are cell centres and the CRS stands in the `spatial_ref` coordinate of
+rioxarray (or in `attrs["crs"]`). In radar geometry `x` (range sample) and `y` (azimuth line) are 0-based raster indices of
+the primary image, both ascending, and there is no CRS.
+
+`attrs["stac"]` maps each UTC day ("2023-03-31") to the list of STAC items behind it, each `{"id", "href", "properties"}`;
+`attrs["dimension_types"]` maps a dimension to its openEO type where the name does not tell it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+import rioxarray  # noqa: F401  (registers the `rio` accessor)
+import xarray as xr
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from local_runner.errors import OpenEOError
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
+
+T: Final = "t"
+BANDS: Final = "bands"
+Y: Final = "y"
+X: Final = "x"
+DIMENSIONS: Final = (T, BANDS, Y, X)
+LABEL: Final = "label"
+"""Dimension of a labelled array, the openEO array that callbacks work on."""
+
+_TYPE_BY_NAME: Final = {"t": "temporal", "time": "temporal", "bands": "bands", "band": "bands"} | dict.fromkeys(
+    ("x", "y", "z", "lat", "lon", "latitude", "longitude"), "spatial"
+)
+COORDINATE_BANDS: Final = (("latitude", "longitude"), ("lat", "lon"))
+"""Band names that hold the position of each sample in degrees, as `resample_spatial(method="geocode")` looks for them."""
+
+
+def dimension_type(cube: xr.DataArray, name: Hashable) -> str:
+    """OpenEO type of a dimension: `temporal`, `bands`, `spatial`, `geometry` or `other`."""
+    types: dict[str, str] = cube.attrs.get("dimension_types", {})
+    return types.get(str(name), _TYPE_BY_NAME.get(str(name), "other"))
+
+
+def dimension_of_type(cube: xr.DataArray, kind: str) -> str | None:
+    """Name of the first dimension of a type, or None."""
+    return next((str(d) for d in cube.dims if dimension_type(cube, d) == kind), None)
+
+
+def require_dimension(cube: xr.DataArray, name: str) -> str:
+    """`name`, if the cube has that dimension, else `DimensionNotAvailable`."""
+    if name not in cube.dims:
+        raise OpenEOError(
+            "DimensionNotAvailable", f"The dimension must be one of {tuple(map(str, cube.dims))}", got=name
+        )
+    return name
+
+
+def require_spatial(cube: xr.DataArray) -> None:
+    """Raise `DimensionMissing` unless the cube has `x` and `y`."""
+    missing = [d for d in (Y, X) if d not in cube.dims]
+    if missing:
+        raise OpenEOError("DimensionMissing", f"The cube must have the dimensions {(Y, X)}", got=tuple(cube.dims))
+
+
+def labels(cube: xr.DataArray, dimension: str) -> list[Any]:
+    """Labels of a dimension as Python values: str for bands, ISO 8601 text for time, 0, 1, 2 where there are none."""
+    if dimension not in cube.coords:
+        return list(range(cube.sizes[dimension]))
+    values = cube[dimension].values
+    return [iso(v) for v in values] if np.issubdtype(values.dtype, np.datetime64) else values.tolist()
+
+
+def iso(time: Any) -> str:
+    """ISO 8601 text with Z of a time stamp, without fraction where it is zero."""
+    stamp = pd.Timestamp(time)
+    text = stamp.isoformat()
+    return f"{text}Z"
+
+
+def to_time(text: Any) -> np.datetime64:
+    """UTC datetime64[ns] of an ISO 8601 text or date; raises ValueError where it is none."""
+    stamp = pd.Timestamp(text)
+    if pd.isna(stamp):
+        raise ValueError(f"{text!r} is no date")
+    if stamp.tzinfo is not None:
+        stamp = stamp.tz_convert("UTC").tz_localize(None)
+    return stamp.as_unit("ns").to_datetime64()
+
+
+def utc_day(time: Any) -> str:
+    """`YYYY-MM-DD` of a time stamp in UTC."""
+    return str(to_time(time).astype("datetime64[D]"))
+
+
+def crs_of(cube: xr.DataArray) -> CRS | None:
+    """CRS of the cube; None in radar geometry."""
+    if "spatial_ref" in cube.coords and cube.rio.crs is not None:
+        return CRS.from_user_input(cube.rio.crs)
+    given = cube.attrs.get("crs")
+    return None if given is None else parse_crs(given)
+
+
+def parse_crs(given: int | str | CRS) -> CRS:
+    """CRS of an EPSG code (32631 or "EPSG:32631") or WKT2 text of at most 8 KiB; everything else is refused.
+
+    File names, PROJ strings and URLs are not looked at: PROJ would open them.
+    """
+    if isinstance(given, CRS):
+        return given
+    text = str(given).strip()
+    code = text[5:] if text.upper().startswith("EPSG:") else text
+    known_wkt = (
+        "PROJCRS",
+        "GEOGCRS",
+        "GEODCRS",
+        "BOUNDCRS",
+        "COMPOUNDCRS",
+        "ENGCRS",
+        "DERIVEDPROJCRS",
+        "PROJCS",
+        "GEOGCS",
+    )
+    try:
+        if code.isdecimal() and len(code) <= 6:
+            return CRS.from_epsg(int(code))
+        if len(text) <= 8192 and text.upper().startswith(known_wkt):
+            return CRS.from_wkt(text)
+    except CRSError:
+        pass
+    raise OpenEOError("ProcessParameterInvalid", "A projection must be an EPSG code or WKT2 text", got=given)
+
+
+def with_crs(cube: xr.DataArray, crs: CRS | None) -> xr.DataArray:
+    """The cube with its CRS set (None: removed, as in radar geometry)."""
+    bare = cube.drop_vars("spatial_ref", errors="ignore")
+    bare.attrs = {k: v for k, v in bare.attrs.items() if k not in ("crs", "grid_mapping")}
+    bare.encoding.pop("grid_mapping", None)
+    return bare if crs is None else bare.rio.write_crs(crs)
+
+
+def spacing(cube: xr.DataArray) -> tuple[float, float]:
+    """Signed step (x, y) between cell centres; 1 where a dimension has one cell or no coordinate."""
+    return _step(cube, X), _step(cube, Y)
+
+
+def _step(cube: xr.DataArray, dimension: str) -> float:
+    if dimension not in cube.coords or cube.sizes[dimension] < 2:
+        return 1.0
+    values = cube[dimension].values
+    return float(values[-1] - values[0]) / (values.size - 1)
+
+
+def same_grid(a: xr.DataArray, b: xr.DataArray) -> bool:
+    """Whether two cubes have the same cells: shape, CRS, and centres within a thousandth of a cell."""
+    if crs_of(a) != crs_of(b):
+        return False
+    for dimension, step in zip((X, Y), spacing(a), strict=True):
+        if (dimension in a.dims) != (dimension in b.dims):
+            return False
+        if dimension not in a.dims:
+            continue
+        if a.sizes[dimension] != b.sizes[dimension]:
+            return False
+        here, there = np.asarray(labels(a, dimension)), np.asarray(labels(b, dimension))
+        if not np.allclose(here, there, rtol=0, atol=1e-3 * abs(step)):
+            return False
+    return True
+
+
+def inherit(result: xr.DataArray, inputs: Iterable[xr.DataArray]) -> xr.DataArray:
+    """`result` with the union of the STAC items of its inputs and the dimension types that still apply."""
+    sources = list(inputs)
+    stac: dict[str, list[dict[str, Any]]] = {}
+    types: dict[str, str] = {}
+    for cube in (*sources, result):
+        types |= cube.attrs.get("dimension_types", {})
+        for day, items in cube.attrs.get("stac", {}).items():
+            known = stac.setdefault(day, [])
+            known += [item for item in items if item not in known]
+    attrs = dict(result.attrs)
+    types = {name: kind for name, kind in types.items() if name in result.dims}
+    for key, value in (("stac", dict(sorted(stac.items()))), ("dimension_types", types)):
+        attrs.pop(key, None)
+        if value:
+            attrs[key] = value
+    if attrs == result.attrs:
+        return result
+    inherited = result.copy(deep=False)
+    inherited.attrs = attrs
+    return inherited

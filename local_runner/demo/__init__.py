@@ -1,0 +1,1 @@
+"""A simulated burst pair with known truth."""

@@ -1,0 +1,96 @@
+"""The errors of the runner: one openEO code, one message, the node it happened at, and the exit code of the command line.
+
+A message says what must hold, what was given instead and what to do; it is built here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+_NOTHING: Final = object()
+
+
+class OpenEOError(Exception):
+    """An error with an openEO error code.
+
+    `code` is the openEO name (`ProcessParameterInvalid`, `DimensionNotAvailable`, ...), `must` the rule that was broken,
+    `got` what was given instead, `do` the remedy, `node` the path of the graph node, set by the evaluator
+    (`coherence/process/slc_coherence` is node `slc_coherence` in the argument `process` of node `coherence`).
+    """
+
+    exit_code = 2
+
+    def __init__(self, code: str, must: str, *, got: Any = _NOTHING, do: str = "", node: str = "") -> None:
+        self.code = code
+        self.must = must
+        self.got = got
+        self.do = do
+        self.node = node
+        super().__init__(code, must)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Keep all fields when a worker process hands the error back."""
+        return _restore, (
+            type(self),
+            self.code,
+            self.must,
+            self.do,
+            self.node,
+            self.got is not _NOTHING,
+            repr_of(self.got),
+        )
+
+    def at(self, node: str) -> OpenEOError:
+        """Put `node` in front of the path, as the error passes from a callback to its parent."""
+        self.node = f"{node}/{self.node}" if self.node else node
+        return self
+
+    @property
+    def message(self) -> str:
+        """The text without the code."""
+        text = self.must if self.got is _NOTHING else f"{self.must}, instead got {repr_of(self.got)}"
+        text = text.rstrip(".") + "."
+        if self.do:
+            text += f" {self.do.rstrip('.')}."
+        return text
+
+    def __str__(self) -> str:
+        where = f" (node {self.node})" if self.node else ""
+        return f"{self.code}: {self.message}{where}"
+
+
+class LimitExceededError(OpenEOError):
+    """A limit on size, memory or depth would be exceeded."""
+
+    exit_code = 3
+
+
+class UdfError(OpenEOError):
+    """A UDF failed or returned something that may not be returned."""
+
+    exit_code = 4
+
+
+class DataError(OpenEOError):
+    """Data are missing, unreadable or damaged."""
+
+    exit_code = 5
+
+
+class _Quoted(str):
+    """A value of which only the printed form crossed a process border."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def repr_of(value: Any, longest: int = 200) -> str:
+    """`repr` cut to a readable length."""
+    text = repr(value)
+    return text if len(text) <= longest else f"{text[:longest]}... ({len(text)} characters)"
+
+
+def _restore(kind: type[OpenEOError], code: str, must: str, do: str, node: str, has_got: bool, got: str) -> OpenEOError:  # noqa: FBT001
+    return kind(code, must, got=_Quoted(got) if has_got else _NOTHING, do=do, node=node)

@@ -1,0 +1,1 @@
+"""STAC in and out: `load_stac`, `save_result` and the lineage between them."""

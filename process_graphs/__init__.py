@@ -1,0 +1,1 @@
+"""The process graphs: one JSON file is one openEO user-defined process."""
