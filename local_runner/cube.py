@@ -92,6 +92,22 @@ def to_time(text: Any) -> np.datetime64:
     return stamp.as_unit("ns").to_datetime64()
 
 
+def temporal_extent(extent: Any) -> tuple[np.datetime64 | None, np.datetime64 | None]:
+    """Start and end of an interval; raises `TemporalExtentEmpty`, and `ProcessParameterInvalid` for what is none."""
+    if len(extent) != 2 or all(e is None for e in extent):
+        must = "A temporal extent must be two dates, of which one may be null"
+        raise OpenEOError("ProcessParameterInvalid", must, got=extent)
+    try:
+        start, end = (None if e is None else to_time(e) for e in extent)
+    except ValueError as error:
+        must = "The ends of a temporal extent must be ISO 8601 dates or times"
+        raise OpenEOError("ProcessParameterInvalid", must, got=extent) from error
+    if start is not None and end is not None and end <= start:
+        do = "The end is excluded: for one day give the day after as the end"
+        raise OpenEOError("TemporalExtentEmpty", "The end must be later than the start", got=list(extent), do=do)
+    return start, end
+
+
 def utc_day(time: Any) -> str:
     """`YYYY-MM-DD` of a time stamp in UTC."""
     return str(to_time(time).astype("datetime64[D]"))

@@ -15,7 +15,7 @@ class OpenEOError(Exception):
 
     `code` is the openEO name (`ProcessParameterInvalid`, `DimensionNotAvailable`, ...), `must` the rule that was broken,
     `got` what was given instead, `do` the remedy, `node` the path of the graph node, set by the evaluator
-    (`coherence/process/slc_coherence` is node `slc_coherence` in the argument `process` of node `coherence`).
+    (`coherence/slc_coherence` is node `slc_coherence` of the callback of node `coherence`).
     """
 
     exit_code = 2
@@ -41,8 +41,8 @@ class OpenEOError(Exception):
         )
 
     def at(self, node: str) -> OpenEOError:
-        """Put `node` in front of the path, as the error passes from a callback to its parent."""
-        self.node = f"{node}/{self.node}" if self.node else node
+        """Name the node, unless a node further in has been named."""
+        self.node = self.node or node
         return self
 
     @property

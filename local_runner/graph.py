@@ -1,0 +1,401 @@
+"""Evaluates openEO process graphs: flat graphs, scopes, callbacks, user-defined processes.
+
+A graph is read once into nodes with compiled references and checked before anything is called; then each node is called
+at most once per scope, in time linear in the number of nodes and edges. Nothing is known here about SAR, STAC or files:
+processes come from `local_runner.processes`, user-defined ones from `local_runner.catalog`. Values are Python values and
+lazy cubes, so that checking and evaluating read no pixel (but for `resample_spatial(method="geocode")`, which reads
+the coordinate bands). No literal is reinterpreted: "2020" stays a text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import xarray as xr
+
+from local_runner import catalog
+from local_runner.access import Access
+from local_runner.callback import Callback
+from local_runner.cube import inherit
+from local_runner.errors import LimitExceededError, OpenEOError
+from local_runner.execution import Execution
+from local_runner.processes import Process, registry
+from local_runner.profiles import load_profile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+MAX_NODES: Final = 10_000
+MAX_DEPTH: Final = 32
+MAX_ARGUMENT_DEPTH: Final = 64
+_NODE_KEYS: Final = frozenset({"process_id", "namespace", "arguments", "description", "result"})
+
+
+def evaluate(
+    process_graph: Mapping[str, Any],
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    profile: str = "specification",
+    trusted: bool = True,
+) -> Any:
+    """Value of the result node of a process graph; cubes are lazy.
+
+    `process_graph` is a flat graph `{node id: {"process_id", "arguments", ...}}` or a process object with one. `parameters`
+    are the values of its parameters (cubes included). `profile` is the name of a module in `local_runner/profiles`.
+    With `trusted=False` only UDF texts of the installed collection run and nothing is fetched from the network.
+    Raises `OpenEOError` with an openEO error code, the node, what must hold and what to do.
+    """
+    execution = Execution(profile=load_profile(profile), access=Access(trusted=trusted), trusted=trusted)
+    return evaluate_with(process_graph, parameters or {}, execution)
+
+
+def evaluate_with(process_graph: Mapping[str, Any], parameters: Mapping[str, Any], execution: Execution) -> Any:
+    """`evaluate` in surroundings that the caller made."""
+    process = process_graph if "process_graph" in process_graph else {"process_graph": process_graph}
+    graph = Graph.read(process["process_graph"])
+    values = catalog.complete_parameters(process, parameters)
+    graph.check(frozenset(values), _Surroundings(execution))
+    return Scope(graph, values, execution).value(every_end=True)
+
+
+def check_graph(process: Mapping[str, Any], execution: Execution) -> None:
+    """Everything that `evaluate` checks before it calls a process, for a process object with unknown parameter values."""
+    names = frozenset(p["name"] for p in process.get("parameters", ()))
+    Graph.read(process["process_graph"]).check(names, _Surroundings(execution))
+
+
+@dataclass(frozen=True)
+class _FromNode:
+    node: str
+
+
+@dataclass(frozen=True)
+class _FromParameter:
+    name: str
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node: `arguments` hold `_FromNode`, `_FromParameter` and `Graph` where the JSON has references and callbacks."""
+
+    id: str
+    process_id: str
+    namespace: str | None
+    arguments: Mapping[str, Any]
+    needs: Mapping[str, tuple[str, ...]]
+    """Per argument, the nodes that it refers to."""
+
+
+@dataclass(frozen=True)
+class _Surroundings:
+    """What a check carries: the processes being called, and those that have been checked."""
+
+    execution: Execution
+    calling: tuple[tuple[str | None, str], ...] = ()
+    checked: set[tuple[str | None, str]] = field(default_factory=set)
+
+    def inside(self, key: tuple[str | None, str]) -> _Surroundings:
+        return _Surroundings(self.execution, (*self.calling, key), self.checked)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A flat process graph: nodes in JSON order, the result node, and the nodes that no other node refers to."""
+
+    nodes: Mapping[str, Node]
+    result: str
+    ends: tuple[str, ...]
+    depth: int = field(default=0, compare=False)
+
+    @classmethod
+    def read(cls, raw: Any, depth: int = 0) -> Graph:
+        """Compile a flat graph; raises `ProcessGraphInvalid` for anything that is none, cycles included."""
+        if not isinstance(raw, dict) or not raw:
+            raise OpenEOError(
+                "ProcessGraphMissing", "A process graph must be an object with at least one node", got=raw
+            )
+        if len(raw) > MAX_NODES or depth > MAX_DEPTH:
+            limit = f"A process graph must have at most {MAX_NODES} nodes and callbacks nested {MAX_DEPTH} deep"
+            raise LimitExceededError("ProcessGraphComplexity", limit, got=f"{len(raw)} nodes at depth {depth}")
+        nodes = {node_id: _read_node(node_id, node, depth) for node_id, node in raw.items()}
+        results = [node_id for node_id, node in raw.items() if node.get("result") is True]
+        if len(results) != 1:
+            do = "Set 'result': true on one node"
+            raise OpenEOError(
+                "ProcessGraphInvalid", "A process graph must have exactly one result node", got=results, do=do
+            )
+        referred: set[str] = set()
+        for node in nodes.values():
+            for target in _targets(node):
+                if target not in nodes:
+                    do = f"The nodes are {tuple(nodes)}"
+                    must = "from_node must name a node of the same graph"
+                    raise OpenEOError("ProcessGraphInvalid", must, got=target, do=do).at(node.id)
+                referred.add(target)
+        _refuse_cycles(nodes)
+        ends = tuple(node_id for node_id in nodes if node_id not in referred and node_id != results[0])
+        return cls(nodes, results[0], ends, depth)
+
+    def check(self, parameters: frozenset[str], surroundings: _Surroundings, path: str = "") -> None:
+        """Check process ids, argument names, literal arguments and parameter names, callbacks and processes included."""
+        for node in self.nodes.values():
+            try:
+                self._check_node(node, parameters, surroundings, f"{path}{node.id}")
+            except OpenEOError as error:
+                raise error.at(f"{path}{node.id}") from None
+
+    def _check_node(self, node: Node, parameters: frozenset[str], surroundings: _Surroundings, path: str) -> None:
+        for name in _parameter_names(node.arguments):
+            if name not in parameters:
+                do = f"The parameters here are {tuple(sorted(parameters))}"
+                raise OpenEOError("ProcessParameterMissing", "from_parameter must name a parameter", got=name, do=do)
+        process = _predefined(node)
+        if process is None:
+            self._check_definition(node, surroundings, path)
+            return
+        process.check_names(node.arguments)
+        for name, value in node.arguments.items():
+            handed = process.parameters[name].callback_parameters
+            if isinstance(value, Graph) and handed is not None:
+                value.check(parameters | set(handed), surroundings, f"{path}/")
+            elif _is_literal(value):
+                process.check_value(name, value)
+        literal = {name: value for name, value in node.arguments.items() if _is_literal(value)}
+        surroundings.execution.profile.enforce(process.id, literal, warn=False)
+
+    def _check_definition(self, node: Node, surroundings: _Surroundings, path: str) -> None:
+        key = (node.namespace, node.process_id)
+        if key in surroundings.calling or len(surroundings.calling) >= MAX_DEPTH:
+            chain = tuple(process_id for _, process_id in (*surroundings.calling, key))
+            raise OpenEOError("ProcessGraphInvalid", "A process must not call itself", got=chain)
+        definition = catalog.find(node.process_id, node.namespace, surroundings.execution)
+        catalog.check_arguments(definition, node.arguments, known=_is_literal)
+        if key in surroundings.checked:
+            return
+        inner = frozenset(p["name"] for p in definition.get("parameters", ()))
+        graph = Graph.read(definition["process_graph"], self.depth + 1)
+        graph.check(inner, surroundings.inside(key), f"{path}/")
+        surroundings.checked.add(key)
+
+
+class Scope:
+    """One evaluation of a graph: the values of its parameters and of the nodes called so far."""
+
+    def __init__(self, graph: Graph, parameters: Mapping[str, Any], execution: Execution, path: str = "") -> None:
+        self.graph = graph
+        self.parameters = parameters
+        self.execution = execution
+        self.path = path
+        self._values: dict[str, Any] = {}
+
+    def value(self, *, every_end: bool = False) -> Any:
+        """Value of the result node; with `every_end` the nodes that nothing refers to are called as well."""
+        for goal in (*(self.graph.ends if every_end else ()), self.graph.result):
+            stack = [goal]
+            while stack:
+                node = self.graph.nodes[stack[-1]]
+                waiting = [n for n in self._needs(node) if n not in self._values]
+                if waiting:
+                    stack += waiting
+                    continue
+                stack.pop()
+                if node.id not in self._values:
+                    self._values[node.id] = self._call(node)
+        return self._values[self.graph.result]
+
+    def _needs(self, node: Node) -> Iterator[str]:
+        """Nodes whose values a node needs; of `if` the branch that is not taken is never called."""
+        if node.process_id != "if":
+            for needed in node.needs.values():
+                yield from needed
+            return
+        first = node.needs.get("value", ())
+        yield from first
+        if all(n in self._values for n in first):
+            for branch in self._branches(node):
+                yield from node.needs.get(branch, ())
+
+    def _branches(self, node: Node) -> tuple[str, ...]:
+        condition = self.resolve(node.arguments.get("value"), node)
+        if isinstance(condition, xr.DataArray):
+            return ("accept", "reject")
+        return ("accept",) if condition is True else ("reject",)
+
+    def resolve(self, value: Any, node: Node) -> Any:
+        """An argument with references replaced by values and callbacks by functions."""
+        match value:
+            case _FromNode(name):
+                return self._values[name]
+            case _FromParameter(name):
+                return self.parameters[name]
+            case Graph():
+                return GraphCallback(value, self, f"{self.path}{node.id}")
+            case dict():
+                return {key: self.resolve(item, node) for key, item in value.items()}
+            case list():
+                return [self.resolve(item, node) for item in value]
+            case _:
+                return value
+
+    def _arguments(self, node: Node) -> dict[str, Any]:
+        skipped = set(node.arguments) & {"accept", "reject"} if node.process_id == "if" else set()
+        if skipped:
+            skipped -= set(self._branches(node))
+        return {name: None if name in skipped else self.resolve(v, node) for name, v in node.arguments.items()}
+
+    def _call(self, node: Node) -> Any:
+        path = f"{self.path}{node.id}"
+        try:
+            arguments = self._arguments(node)
+            process = _predefined(node)
+            if process is not None:
+                result = call_process(process, arguments, self.execution)
+            else:
+                result = self._call_definition(node, arguments, path)
+        except OpenEOError as error:
+            raise error.at(path) from error.__cause__
+        except Exception as error:
+            what = f"{node.process_id} must not fail, but did: {type(error).__name__}: {error}"
+            raise OpenEOError("Internal", what, do="Please report it with the graph", node=path) from error
+        if isinstance(result, xr.DataArray):
+            return inherit(result, _cubes(arguments))
+        return result
+
+    def _call_definition(self, node: Node, arguments: dict[str, Any], path: str) -> Any:
+        definition = catalog.find(node.process_id, node.namespace, self.execution)
+        values = catalog.complete_parameters(definition, arguments)
+        graph = Graph.read(definition["process_graph"], self.graph.depth + 1)
+        return Scope(graph, values, self.execution, f"{path}/").value()
+
+
+class GraphCallback(Callback):
+    """A callback graph; each call is a scope of its own, with the parameters of the scopes around it."""
+
+    def __init__(self, graph: Graph, outer: Scope, path: str) -> None:
+        self.graph = graph
+        self.outer = outer
+        self.path = path
+
+    def _scope(self, parameters: Mapping[str, Any]) -> Scope:
+        return Scope(self.graph, {**self.outer.parameters, **parameters}, self.outer.execution, f"{self.path}/")
+
+    def __call__(self, **parameters: Any) -> Any:
+        """Value of the callback's result node."""
+        return self._scope(parameters).value()
+
+    @property
+    def process_ids(self) -> tuple[str, ...]:
+        """Ids of the processes in the graph and in its callbacks."""
+        return tuple(_process_ids(self.graph))
+
+    def udf_arguments(self, **parameters: Any) -> tuple[str, dict[str, Any]]:
+        """Path and resolved arguments, without `data`, of the one `run_udf` node."""
+        node = self.graph.nodes[self.graph.result]
+        scope = self._scope(parameters)
+        return f"{scope.path}{node.id}", {k: scope.resolve(v, node) for k, v in node.arguments.items() if k != "data"}
+
+
+def call_process(process: Process, arguments: Mapping[str, Any], execution: Execution) -> Any:
+    """Check the arguments of a predefined process against its types and the profile, and call it."""
+    process.check_names(arguments)
+    for name, value in arguments.items():
+        process.check_value(name, value)
+    execution.profile.enforce(process.id, arguments)
+    extra = {"execution": execution} if process.takes_execution else {}
+    return process.function(**arguments, **extra)
+
+
+def _predefined(node: Node) -> Process | None:
+    return registry().get(node.process_id) if node.namespace in (None, "predefined", "backend") else None
+
+
+def _read_node(node_id: str, raw: Any, depth: int) -> Node:
+    if not isinstance(raw, dict) or not isinstance(raw.get("process_id"), str):
+        raise OpenEOError("ProcessGraphInvalid", "A node must be an object with a process_id", got=raw).at(node_id)
+    unknown = sorted(set(raw) - _NODE_KEYS)
+    if unknown:
+        must = f"A node must have no keys but {tuple(sorted(_NODE_KEYS))}"
+        raise OpenEOError("ProcessGraphInvalid", must, got=unknown).at(node_id)
+    given = raw.get("arguments", {})
+    if not isinstance(given, dict):
+        raise OpenEOError("ProcessGraphInvalid", "The arguments of a node must be an object", got=given).at(node_id)
+    arguments = {name: _compile(value, depth, 0) for name, value in given.items()}
+    needs = {name: tuple(r.node for r in _walk(value) if isinstance(r, _FromNode)) for name, value in arguments.items()}
+    return Node(node_id, raw["process_id"], raw.get("namespace"), arguments, needs)
+
+
+def _compile(value: Any, depth: int, level: int) -> Any:
+    if level > MAX_ARGUMENT_DEPTH:
+        must = f"Arguments must be nested at most {MAX_ARGUMENT_DEPTH} deep"
+        raise LimitExceededError("ProcessGraphComplexity", must)
+    if isinstance(value, dict):
+        if set(value) == {"from_node"}:
+            return _FromNode(value["from_node"])
+        if set(value) == {"from_parameter"}:
+            return _FromParameter(value["from_parameter"])
+        if "process_graph" in value:
+            return Graph.read(value["process_graph"], depth + 1)
+        return {key: _compile(item, depth, level + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_compile(item, depth, level + 1) for item in value]
+    return value
+
+
+def _walk(value: Any) -> Iterator[Any]:
+    """All leaves of a compiled argument; callbacks are leaves."""
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from _walk(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _walk(item)
+    else:
+        yield value
+
+
+def _is_literal(value: Any) -> bool:
+    return not any(isinstance(leaf, _FromNode | _FromParameter | Graph) for leaf in _walk(value))
+
+
+def _parameter_names(arguments: Mapping[str, Any]) -> Iterator[str]:
+    return (leaf.name for value in arguments.values() for leaf in _walk(value) if isinstance(leaf, _FromParameter))
+
+
+def _process_ids(graph: Graph) -> Iterator[str]:
+    for node in graph.nodes.values():
+        yield node.process_id
+        for value in node.arguments.values():
+            for leaf in _walk(value):
+                if isinstance(leaf, Graph):
+                    yield from _process_ids(leaf)
+
+
+def _targets(node: Node) -> Iterator[str]:
+    for needed in node.needs.values():
+        yield from needed
+
+
+def _refuse_cycles(nodes: Mapping[str, Node]) -> None:
+    """Kahn's algorithm: what cannot be ordered stands on a cycle or behind one."""
+    waiting = {node_id: set(_targets(node)) for node_id, node in nodes.items()}
+    users: dict[str, list[str]] = {node_id: [] for node_id in nodes}
+    for node_id, targets in waiting.items():
+        for target in targets:
+            users[target].append(node_id)
+    ready = [node_id for node_id, targets in waiting.items() if not targets]
+    ordered = 0
+    while ready:
+        done = ready.pop()
+        ordered += 1
+        for user in users[done]:
+            waiting[user].discard(done)
+            if not waiting[user]:
+                ready.append(user)
+    if ordered < len(nodes):
+        left = tuple(node_id for node_id, targets in waiting.items() if targets)
+        raise OpenEOError("ProcessGraphInvalid", "A process graph must have no cycle", got=left)
+
+
+def _cubes(arguments: Mapping[str, Any]) -> Iterator[xr.DataArray]:
+    return (leaf for value in arguments.values() for leaf in _walk(value) if isinstance(leaf, xr.DataArray))

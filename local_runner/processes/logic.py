@@ -1,0 +1,55 @@
+"""Three-valued logic; within cubes 1, 0 and NaN for true, false and null."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from local_runner.processes._support import elementwise
+from local_runner.processes._types import BooleanOrNull
+
+
+def and_(x: BooleanOrNull, y: BooleanOrNull) -> BooleanOrNull:
+    """False if either is false, null if one is null, else true."""
+    if isinstance(x, xr.DataArray) or isinstance(y, xr.DataArray):
+        return elementwise(_and, _as_number(x), _as_number(y))
+    if x is False or y is False:
+        return False
+    return None if x is None or y is None else True
+
+
+def or_(x: BooleanOrNull, y: BooleanOrNull) -> BooleanOrNull:
+    """True if either is true, null if one is null, else false."""
+    if isinstance(x, xr.DataArray) or isinstance(y, xr.DataArray):
+        return not_(and_(not_(x), not_(y)))
+    if x is True or y is True:
+        return True
+    return None if x is None or y is None else False
+
+
+def not_(x: BooleanOrNull) -> BooleanOrNull:
+    """The opposite; null stays null."""
+    if isinstance(x, xr.DataArray):
+        return elementwise(lambda a: 1 - np.asarray(a, np.float32), x)
+    return None if x is None else not x
+
+
+def if_(value: BooleanOrNull, accept: Any, reject: Any = None) -> Any:
+    """`accept` where the value is true, else `reject`; cubes choose element by element, null becomes NaN."""
+    if not isinstance(value, xr.DataArray):
+        return accept if value is True else reject
+    branches = [np.nan if branch is None else branch for branch in (accept, reject)]
+    return elementwise(_choose, value, *branches)
+
+
+def _choose(value: Any, accept: Any, reject: Any) -> Any:
+    return np.where(np.asarray(value) == 1, accept, reject).astype(np.result_type(accept, reject), copy=False)
+
+
+def _and(x: Any, y: Any) -> Any:
+    null = np.where(np.isnan(x) | np.isnan(y), np.float32(np.nan), np.float32(1))
+    return np.where((x == 0) | (y == 0), np.float32(0), null)
+
+
+def _as_number(value: BooleanOrNull) -> Any:
+    return np.float32(np.nan) if value is None else np.float32(value) if isinstance(value, bool) else value
