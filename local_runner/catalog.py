@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import jsonschema
 import xarray as xr
 
+from local_runner import parameters
 from local_runner.access import Access
 from local_runner.errors import DataError, OpenEOError
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
     from local_runner.execution import Execution
-
-_CUBE_SUBTYPES = ("datacube", "raster-cube")
 
 
 def _files(package: str, suffix: str) -> dict[str, Traversable]:
@@ -118,16 +116,6 @@ def _is_url(text: str) -> bool:
     return urlsplit(text).scheme in ("http", "https")
 
 
-def is_cube(parameter: Mapping[str, Any]) -> bool:
-    """Whether a parameter takes a cube."""
-    return any(schema.get("subtype") in _CUBE_SUBTYPES for schema in _schemas(parameter))
-
-
-def _schemas(parameter: Mapping[str, Any]) -> list[dict[str, Any]]:
-    schema = parameter.get("schema", {})
-    return schema if isinstance(schema, list) else [schema]
-
-
 def complete_parameters(process: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """Values with the defaults of a process filled in, each checked against its JSON Schema.
 
@@ -145,62 +133,26 @@ def check_arguments(
 ) -> None:
     """Check names and, where `known(value)`, values for a process; see `complete_parameters`."""
     declared = {p["name"]: p for p in process.get("parameters", ())}
-    name_of_process = process.get("id", "the process graph")
+    name_of_process = str(process.get("id", "process_graph"))
     for name in values:
-        if name not in declared:
-            near = difflib.get_close_matches(name, declared)
-            do = f"Did you mean {near[0]!r}?" if near else ""
-            must = f"A parameter of {name_of_process} must be one of {tuple(declared)}"
-            raise OpenEOError("ProcessParameterUnsupported", must, got=name, do=do)
+        parameters.require_known(name, declared, name_of_process)
     for name, parameter in declared.items():
         if name in values:
             if known(values[name]):
                 check_parameter(parameter, values[name], name_of_process)
         elif not parameter.get("optional"):
-            must = f"{name_of_process} must be given the parameter {name!r} ({parameter.get('description', '')})"
-            raise OpenEOError("ProcessParameterRequired", must)
+            raise parameters.required(parameter, name_of_process, f"the argument {name!r}")
 
 
 def check_parameter(parameter: Mapping[str, Any], value: Any, process: str) -> None:
-    """Raise `ProcessParameterInvalid` unless a value is valid against the JSON Schema of a declared parameter."""
+    """Raise `ProcessParameterInvalid` unless a value, which may be a cube, is valid for a declared parameter."""
+    takes_cube = parameters.is_cube(parameter)
+    if isinstance(value, xr.DataArray) and not takes_cube and parameter.get("schema"):
+        must = f"The parameter {parameter['name']!r} of {process!r} must not be a cube"
+        raise OpenEOError("ProcessParameterInvalid", must, got=dict(value.sizes))
     if isinstance(value, xr.DataArray):
-        if is_cube(parameter) or parameter.get("schema", {}) == {}:
-            return
-        must = f"The parameter {parameter['name']!r} of {process} must be no cube"
-        raise OpenEOError("ProcessParameterInvalid", must, got=f"cube {dict(value.sizes)}")
-    if is_cube(parameter):
-        do = "On the command line: --input NAME=STAC"
-        must = f"The parameter {parameter['name']!r} of {process} must be a cube"
-        raise OpenEOError("ProcessParameterInvalid", must, got=value, do=do)
-    reasons = []
-    for schema in _schemas(parameter):
-        error = jsonschema.exceptions.best_match(jsonschema.Draft7Validator(schema).iter_errors(value))
-        if error is None:
-            return
-        reasons.append(_rule(error))
-    must = f"The parameter {parameter['name']!r} of {process} must be {' or '.join(dict.fromkeys(reasons))}"
-    raise OpenEOError("ProcessParameterInvalid", must, got=value, do=parameter.get("description", "").split("\n")[0])
-
-
-_WORDS = {
-    "type": "of type {}",
-    "minimum": "at least {}",
-    "maximum": "at most {}",
-    "exclusiveMinimum": "above {}",
-    "exclusiveMaximum": "below {}",
-    "enum": "one of {}",
-    "minItems": "a list of at least {} items",
-    "maxItems": "a list of at most {} items",
-    "pattern": "text like {}",
-    "uniqueItems": "a list without repetitions",
-}
-
-
-def _rule(error: jsonschema.ValidationError) -> str:
-    keyword = str(error.validator)
-    if keyword == "not" and isinstance(error.validator_value, dict) and "multipleOf" in error.validator_value:
-        text = f"no multiple of {error.validator_value['multipleOf']}"
-    else:
-        text = _WORDS.get(keyword, f"valid against {keyword} {{}}").format(error.validator_value)
-    where = "".join(f"[{p!r}]" for p in error.absolute_path)
-    return f"{text} at {where}" if where else text
+        return
+    if takes_cube:
+        must = f"The parameter {parameter['name']!r} of {process!r} must be a cube"
+        raise OpenEOError("ProcessParameterInvalid", must, got=value, do="On the command line: --input NAME=STAC")
+    parameters.checked(parameter, value, process)

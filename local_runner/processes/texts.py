@@ -1,0 +1,14 @@
+"""Texts."""
+
+from local_runner.processes._types import Array, Number
+
+
+def text_concat(data: Array, separator: Number | bool | str | None = "") -> str:
+    """The elements as texts one after the other, with `separator` between them; numbers and true, false, null as in JSON."""
+    return _text(separator).join(_text(value) for value in data)
+
+
+def _text(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
