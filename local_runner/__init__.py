@@ -1,1 +1,31 @@
-"""openeo-sar's executor: runs openEO process graphs on labelled xarray/dask cubes, STAC in and STAC out."""
+"""openeo-sar's executor: runs openEO process graphs on labelled xarray/dask cubes, STAC in and STAC out.
+
+`evaluate(process_graph, parameters)` gives the value of a graph, `run(process, parameters, inputs=..., out=...)` writes a
+result folder. Pairs of dates come from `local_runner.pairs`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from local_runner.errors import OpenEOError
+    from local_runner.graph import evaluate
+    from local_runner.jobs.run import Result, run
+
+__all__ = ["OpenEOError", "Result", "evaluate", "run"]
+_HOME = {
+    "OpenEOError": "local_runner.errors",
+    "Result": "local_runner.jobs.run",
+    "evaluate": "local_runner.graph",
+    "run": "local_runner.jobs.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: `openeo-sar --help` must not wait for xarray."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib  # noqa: PLC0415
+
+    return getattr(importlib.import_module(_HOME[name]), name)

@@ -1,0 +1,230 @@
+"""The command line: a command parses, calls one function and prints. Imports stand in commands: help must be quick."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from local_runner.errors import OpenEOError
+from local_runner.options import RunGroup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from rich.console import Console
+
+CANCELLED = 130
+
+
+class Failure(click.ClickException):
+    """An error of a command as one line on stderr, with its exit code."""
+
+    def __init__(self, text: str, exit_code: int) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code  # type: ignore[misc]  # click declares it for the class, and reads it of the instance
+
+    def show(self, file: Any = None) -> None:
+        """Print the message."""
+        click.echo(f"error: {self.message}" if self.exit_code != CANCELLED else self.message, err=True, file=file)
+
+
+class Program(click.Group):
+    """The whole program: errors leave it as `Failure`, unless --debug asks for the traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            raise Failure("cancelled", CANCELLED) from None
+        except Exception as error:
+            if ctx.params.get("debug"):
+                raise
+            if isinstance(error, OpenEOError):
+                raise Failure(str(error), error.exit_code) from error
+            raise Failure(f"InternalError: {type(error).__name__}: {error} (--debug shows where)", 1) from error
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(package_name="openeo-sar")
+def cli(*, debug: bool) -> None:
+    """SAR analyses as openEO processes: find them, run them here, and write the result as STAC."""
+    del debug
+    warnings.showwarning = _warn
+
+
+def main() -> None:
+    """Entry point of `openeo-sar`."""
+    cli()
+
+
+@cli.command("list")
+def list_() -> None:
+    """List the processes of the collection."""
+    from rich.table import Table
+
+    from local_runner import catalog
+
+    table = Table("process", "summary", box=None, header_style="bold", pad_edge=False)
+    for name in catalog.ids():
+        table.add_row(name, str(catalog.load(name).get("summary", "")))
+    _console().print(table)
+
+
+@cli.command("describe")
+@click.argument("process")
+@click.option("--allow-host", "allow_hosts", multiple=True, metavar="HOST", help="Host that may be read from.")
+def describe_(process: str, allow_hosts: tuple[str, ...]) -> None:
+    """Describe PROCESS, an id of the collection or the path or URL of a process JSON."""
+    from local_runner import catalog
+    from local_runner.access import Access
+    from local_runner.describe import describe
+
+    _console().print(describe(catalog.load(process, Access(hosts=allow_hosts))))
+
+
+@cli.command()
+@click.argument("stac")
+@click.argument("rule", default="all")
+@click.option("--allow-host", "allow_hosts", multiple=True, metavar="HOST", help="Host that may be read from.")
+def pairs(stac: str, rule: str, allow_hosts: tuple[str, ...]) -> None:
+    """Print the pairs of dates of a STAC collection as JSON.
+
+    RULE is all, baseline:12, baseline:6-24 or neighbours:2; baselines are in days.
+    """
+    from local_runner import pairs as helper
+    from local_runner.access import Access
+
+    click.echo(json.dumps(helper.of_collection(rule, stac, Access(hosts=allow_hosts))))
+
+
+@cli.command("check")
+@click.argument("process", required=False)
+@click.option("--profile", default="geopyspark", show_default=True, help="Back-end whose rules hold.")
+@click.option("--allow-host", "allow_hosts", multiple=True, metavar="HOST", help="Host that may be read from.")
+def check_(process: str | None, profile: str, allow_hosts: tuple[str, ...]) -> None:
+    """Check PROCESS (id, path or URL), or all processes of the collection, without opening any data."""
+    from local_runner import catalog
+    from local_runner.access import Access
+    from local_runner.check import check
+
+    access = Access(hosts=allow_hosts)
+    if process is not None and process not in catalog.ids():
+        access = access.naming(process)
+    names = catalog.ids() if process is None else (process,)
+    found = [(n, f) for n in names for f in check(catalog.load(n, access), profile=profile, access=access)]
+    for name, finding in found:
+        where = f"{name}, node {finding.node}" if finding.node else name
+        click.echo(f"{finding.severity}: {where}: {finding.code}: {finding.message}")
+    errors = sum(finding.severity == "error" for _, finding in found)
+    click.echo(f"{len(names)} processes checked: {errors} errors, {len(found) - errors} warnings", err=True)
+    if errors:
+        raise click.exceptions.Exit(2)
+
+
+@cli.command("sync")
+@click.option("--check", "only_check", is_flag=True, help="Change nothing; exit code 2 if a file is stale.")
+def sync_(*, only_check: bool) -> None:
+    """Fill in what is generated: shared UDF functions, UDF texts and descriptions in the graphs, the README table."""
+    from local_runner.sync import sync
+
+    stale = sync(check=only_check)
+    for path in stale:
+        click.echo(f"stale: {path}" if only_check else f"written: {path}")
+    if stale and only_check:
+        raise Failure("Generated files must be up to date. Run `openeo-sar sync`.", 2)
+
+
+@cli.command()
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Folder to write."
+)
+def demo(out: Path) -> None:
+    """Simulate a stack with known coherence, run slc_coherence on it and compare the result with the truth."""
+    from local_runner.demo.show import show
+
+    start = time.monotonic()
+    with _progress("demo") as progress:
+        shown = show(out, progress=progress)
+    _console(markup=True).print(shown.table)
+    for picture in shown.pictures:
+        click.echo(f"picture: {picture}")
+    click.echo(f"{out}: {time.monotonic() - start:.1f} s")
+
+
+def _start(process: str, values: dict[str, Any], settings: dict[str, Any]) -> None:
+    """Run a process and print where the result is."""
+    start = time.monotonic()
+    try:
+        if isinstance(values.get("pairs"), str):
+            values["pairs"] = _pairs(values["pairs"], settings)
+        from local_runner.jobs.run import run
+
+        with _progress(process) as progress:
+            result = run(process, values, progress=progress, **settings)
+    except KeyboardInterrupt:
+        left = (
+            "the result in {} is complete" if (settings["out"] / "record.json").exists() else "nothing was left in {}"
+        )
+        raise Failure(f"cancelled, {left.format(settings['out'])}", CANCELLED) from None
+    click.echo(f"folder: {result.folder}")
+    for item in result.items:
+        click.echo(f"item: {item.id}")
+    for picture in result.quicklooks:
+        click.echo(f"quicklook: {picture}")
+    click.echo(f"elapsed: {time.monotonic() - start:.1f} s")
+
+
+def _pairs(rule: str, settings: Mapping[str, Any]) -> list[list[str]]:
+    from local_runner import pairs as helper
+    from local_runner.access import Access
+
+    if "data" not in settings["inputs"]:
+        raise click.UsageError("pairs by a rule are made from the dates of --input data=STAC, which is missing.")
+    access = Access(roots=settings["data_roots"], hosts=settings["allow_hosts"])
+    return helper.of_collection(rule, settings["inputs"]["data"], access)
+
+
+run = RunGroup(
+    "run",
+    start=_start,
+    help="Run PROCESS and write its result as STAC. `openeo-sar run PROCESS --help` lists its parameters.",
+    subcommand_metavar="PROCESS [OPTIONS]",
+)
+cli.add_command(run)
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Bar on a terminal, one line elsewhere."""
+    if not sys.stderr.isatty():
+        click.echo(f"running {what}", err=True)
+        yield lambda _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _console(*, markup: bool = False) -> Console:
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else 160
+    return Console(width=width, markup=markup, highlight=False, emoji=False)
+
+
+def _warn(message: Warning | str, *_rest: Any, **_named: Any) -> None:
+    click.echo(f"warning: {message}", err=True)

@@ -1,0 +1,95 @@
+"""The demo: a simulated stack with known coherence through graph, geocoding and pictures, judged against the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from local_runner.access import Access
+from local_runner.demo.compare import compare, expected_coherence, table
+from local_runner.demo.simulator import CLASSES, simulate, write_catalogue
+from local_runner.errors import OpenEOError
+from local_runner.jobs.run import run
+from local_runner.pairs import collection_dates, pairs
+from local_runner.raster import open_lazy
+from local_runner.report.quicklook import comparison
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+    from rich.table import Table
+
+    from local_runner.demo.simulator import Scene
+    from local_runner.jobs.run import Result
+
+PROJECTION: Final = 32632
+RESOLUTION_M: Final = 20.0
+WINDOW: Final = (5, 21)
+"""Lines and samples of the coherence window, the defaults of `slc_coherence`."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the demo found: table against the truth, whether theory holds in every class, and pictures."""
+
+    table: Table
+    within: bool
+    pictures: tuple[Path, ...]
+
+
+def show(
+    out: Path, *, lines: int = 600, samples: int = 2400, progress: Callable[[int, int], None] | None = None
+) -> Shown:
+    """Simulate into `out`/input, estimate all pairs in radar geometry and on a map below `out`, compare the first pair.
+
+    A demo that is there is written anew.
+    """
+    _require_free(out)
+    scene = simulate(lines, samples)
+    collection = write_catalogue(scene, out / "input")
+    chosen = pairs(collection_dates(str(collection), Access()), every=True)
+    estimate = partial(
+        run, "slc_coherence", {"pairs": chosen}, inputs={"data": collection}, overwrite=True, progress=progress
+    )
+    radar = estimate(out=out / "radar", quicklooks=False)
+    on_map = estimate(out=out / "map", geocode=PROJECTION, resolution=RESOLUTION_M)
+    truth, found = scene.truth(*chosen[0]), _coherence(radar, scene, chosen[0])
+    judged = compare(
+        found, truth, window_azimuth=WINDOW[0], window_range=WINDOW[1], classes=scene.classes, names=CLASSES
+    )
+    picture = comparison(found, truth, out / "comparison.png", theory=_theory(judged.looks))
+    return Shown(table(judged), judged.within, (picture, *on_map.quicklooks))
+
+
+def _require_free(out: Path) -> None:
+    if out.exists() and any(out.iterdir()) and not (out / "input" / "collection.json").exists():
+        raise OpenEOError(
+            "ResultExists",
+            "The folder of the demo must be new, empty or that of an earlier demo",
+            got=str(out),
+            do="Name another folder with --out",
+        )
+
+
+def _coherence(result: Result, scene: Scene, pair: list[str]) -> NDArray[np.float32]:
+    """Estimate of a pair (y, x) on the grid of the scene."""
+    label = "_".join(day.replace("-", "") for day in pair)
+    item = next(item for item in result.items if item.id.endswith(label))
+    path = Path(item.assets["coherence"].get_absolute_href() or "")
+    values = np.asarray(open_lazy(path).data, np.float32)
+    if values.shape != scene.classes.shape:
+        raise OpenEOError(
+            "ProcessGraphInvalid", f"The coherence must have the shape {scene.classes.shape}", got=values.shape
+        )
+    return values
+
+
+def _theory(looks: float) -> Callable[[NDArray[np.float32]], NDArray[np.float64]]:
+    nodes = np.linspace(0, 1, 101)
+    curve = np.array([expected_coherence(node, looks) for node in nodes])
+    return lambda true: np.interp(true, nodes, curve)

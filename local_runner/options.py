@@ -1,0 +1,197 @@
+"""Commands of `openeo-sar run`: one per process, its options made from the parameters in the process JSON.
+
+Not here: what a run does. A value is handed on as it was written; `local_runner.parameters` checks it.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from local_runner import parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+_PREFIX: Final = "of_process_"
+Named = tuple[tuple[str, str], ...]
+
+
+class _NameValue(click.ParamType[tuple[str, str]]):
+    """NAME=VALUE."""
+
+    name = "name=value"
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Text of the help."""
+        del param, ctx
+        return f"NAME={self.what}"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Split at the first equals sign."""
+        name, found, text = str(value).partition("=")
+        if not found or not name or not text:
+            self.fail(f"must be NAME={self.what}, instead got {value!r}.", param, ctx)
+        return name, text
+
+
+COMMON: Final = (
+    click.Option(
+        ["--input", "inputs"],
+        type=_NameValue("STAC"),
+        multiple=True,
+        help="Raster cube: path or URL of a STAC collection.",
+    ),
+    click.Option(
+        ["-p", "given"], type=_NameValue("VALUE"), multiple=True, help="Any other parameter: JSON, else text."
+    ),
+    click.Option(["--geocode"], metavar="EPSG:CODE", help="Resample the result to a map grid of this projection."),
+    click.Option(["--resolution"], type=float, help="Cell size of the map grid in the unit of its projection."),
+    click.Option(["--out"], type=click.Path(path_type=Path), required=True, help="Folder of the result."),
+    click.Option(["--overwrite"], is_flag=True, help="Replace the result that is there, once the new one is complete."),
+    click.Option(["--format", "file_format"], default="GTiff", show_default=True, help="GTiff (COG) or netCDF."),
+    click.Option(["--profile"], default="geopyspark", show_default=True, help="Back-end whose rules hold."),
+    click.Option(["--for-backend"], is_flag=True, help="Write the STAC form that load_stac of a back-end reads."),
+    click.Option(["--scheduler"], default="threads", show_default=True, help="threads or synchronous."),
+    click.Option(["--trust", "trusted"], is_flag=True, help="Run UDF texts that are not of this collection."),
+    click.Option(["--allow-host", "allow_hosts"], multiple=True, metavar="HOST", help="Host that may be read from."),
+    click.Option(
+        ["--data-root", "data_roots"],
+        multiple=True,
+        type=click.Path(path_type=Path),
+        help="Folder, other than the catalogue's, that assets may lie in.",
+    ),
+)
+
+
+class RunGroup(click.Group):
+    """`run`: its subcommands are the ids of the collection, and any path or URL of a process JSON."""
+
+    def __init__(self, *args: Any, start: Callable[..., None], **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.start = start
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Ids of the collection."""
+        del ctx
+        from local_runner import catalog  # noqa: PLC0415  (`openeo-sar --help` does without)
+
+        return list(catalog.ids())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        """Make the command of a process."""
+        from local_runner import catalog  # noqa: PLC0415
+        from local_runner.access import Access  # noqa: PLC0415
+
+        process = catalog.load(cmd_name, Access(hosts=ctx.meta.get("hosts", ())))
+        return command(cmd_name, process, self.start)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; a process URL is read before the options are, so that its hosts are looked up here."""
+        ctx.meta["hosts"] = _values_of("--allow-host", args)
+        return super().resolve_command(ctx, args)
+
+
+def command(name: str, process: Mapping[str, Any], start: Callable[..., None]) -> click.Command:
+    """Command of one process: its parameters as options, then those that all runs have.
+
+    `start(process, values, settings)` is called with the address of the process, the values of its parameters as they
+    were written, and the common settings.
+    """
+    taken = {text for option in COMMON for text in option.opts} | {"--help", "--debug"}
+    declared = {p["name"]: p for p in process.get("parameters") or [] if not parameters.is_cube(p)}
+    own = [_option(p) for p in declared.values() if _flag(p["name"]) not in taken]
+
+    def callback(given: Named, **options: Any) -> None:
+        settings = {key: value for key, value in options.items() if not key.startswith(_PREFIX)}
+        values = {k.removeprefix(_PREFIX): v for k, v in options.items() if k.startswith(_PREFIX) and v is not None}
+        for key, text in given:
+            if key in values:
+                raise click.UsageError(f"The parameter {key!r} must be given once.")
+            values[key] = text
+        settings["inputs"] = _unique(settings["inputs"])
+        read = {key: value_of(declared.get(key, {}), value) for key, value in values.items()}
+        start(name, read, settings)
+
+    return click.Command(
+        name,
+        params=[*own, *COMMON],
+        callback=callback,
+        help=process.get("summary") or process.get("id"),
+        epilog=_inputs_help(process),
+    )
+
+
+def value_of(parameter: Mapping[str, Any], given: Any) -> Any:
+    """Read a command-line text as JSON, else as text; a parameter that takes nothing but text gets it as it is."""
+    if not isinstance(given, str) or types_of(parameter) == ["string"]:
+        return given
+    try:
+        return json.loads(given)
+    except ValueError:
+        return given
+
+
+def types_of(parameter: Mapping[str, Any]) -> list[str]:
+    """JSON types of a parameter, null left out."""
+    found: list[str] = []
+    for schema in parameters.alternatives(parameter):
+        kind = schema.get("type", [])
+        found += [kind] if isinstance(kind, str) else kind
+    return [kind for kind in dict.fromkeys(found) if kind != "null"]
+
+
+def _option(parameter: Mapping[str, Any]) -> click.Option:
+    flag = _flag(parameter["name"])
+    name = _PREFIX + parameter["name"]
+    if types_of(parameter) == ["boolean"]:
+        return click.Option([f"{flag}/--no-{flag[2:]}", name], default=None, help=_help(parameter))
+    metavar = "|".join(types_of(parameter)).upper() or "VALUE"
+    return click.Option([flag, name], metavar=metavar, help=_help(parameter))
+
+
+def _help(parameter: Mapping[str, Any]) -> str:
+    first = str(parameter.get("description", "")).strip().split("\n")[0]
+    if not parameter.get("optional", False):
+        return f"{first}  [required]"
+    return f"{first}  [default: {default_text(parameter)}]"
+
+
+def default_text(parameter: Mapping[str, Any]) -> str:
+    """Default value as it would be written on the command line."""
+    default = parameter.get("default")
+    return default if isinstance(default, str) and default else json.dumps(default, ensure_ascii=False)
+
+
+def _inputs_help(process: Mapping[str, Any]) -> str:
+    cubes = [p for p in process.get("parameters") or [] if parameters.is_cube(p)]
+    lines = [f"--input {p['name']}=STAC: {str(p.get('description', '')).strip().split(chr(10))[0]}" for p in cubes]
+    return "\n\n".join(lines)
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _unique(named: Iterable[tuple[str, str]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in named:
+        if name in found:
+            raise click.UsageError(f"The input {name!r} must be given once.")
+        found[name] = value
+    return found
+
+
+def _values_of(option: str, args: list[str]) -> tuple[str, ...]:
+    separate = [after for before, after in pairwise(args) if before == option]
+    joined = [text.partition("=")[2] for text in args if text.startswith(f"{option}=")]
+    return (*separate, *joined)

@@ -1,0 +1,145 @@
+"""Which asset of an item holds which bands, and which of them are selected.
+
+Names come from `bands[].name`, `eo:bands`, `item_assets`, the DESCRIPTION tags of the file, the labels that the
+collection gives, or the file name, in this order. Tolerates what the CDSE process `insar_preprocessing` writes: file
+names with and without polarisation, assets keyed by file name, keys doubled as `..._0-...`, left-over `tmp_sec` files.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote, urlsplit
+
+from local_runner.errors import LimitExceededError, OpenEOError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from local_runner.raster import Header
+    from local_runner.stac.walk import Found
+
+MAX_ASSETS: Final = 200
+LATITUDE: Final = ("grid_lat", "latitude", "lat")
+LONGITUDE: Final = ("grid_lon", "longitude", "lon")
+COORDINATES: Final = frozenset((*LATITUDE, *LONGITUDE))
+STATIC: Final = COORDINATES | {"height", "incidence_angle", "look_east", "look_north", "look_up"}
+"""Bands of the grid, not of a date: given for one date they hold for all."""
+_ROLES: Final = frozenset(("data", "data-mask", "snow-ice", "land-water", "water-mask"))
+_TIFF: Final = ("image/tiff", "image/vnd.stac.geotiff")
+_FILE_BAND: Final = re.compile(
+    r"(?:^|_)((?:[iq]|amplitude|intensity)_(?:VV|VH|HV|HH)|grid_lat|grid_lon|latitude|longitude|[a-z]+_shift|"
+    r"(?:reference|deramp|reramp)_phase|incidence_angle|height|look_(?:east|north|up))$"
+)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One band of one asset: its name, the asset's key and address, the band's number in the file, counted from 1."""
+
+    name: str
+    common_name: str
+    key: str
+    href: str
+    index: int
+    size: int | None
+
+
+def layers(found: Found, header: Callable[[str], Header], resolve: Callable[[str, str], str]) -> dict[str, Layer]:
+    """Bands of an item by name, in the order of its assets; of two assets with the same band the first one counts.
+
+    `header` opens a file and is called for assets whose bands are not named in the metadata.
+    """
+    if len(found.assets) > MAX_ASSETS:
+        raise LimitExceededError("TooManyAssets", f"An item must have at most {MAX_ASSETS} assets", got=found.id)
+    bands: dict[str, Layer] = {}
+    for key, asset in sorted(found.assets.items(), key=lambda entry: "_0-" in entry[0]):
+        if not is_raster(key, asset):
+            continue
+        href = resolve(str(asset.get("href", "")), found.href)
+        names = _in_metadata(asset) or _in_item_assets(found.collection, key) or _in_file(found, asset, header(href))
+        for index, (name, common) in enumerate(names, start=1):
+            bands.setdefault(name, Layer(name, common, key, href, index, _size(asset)))
+    return bands
+
+
+def is_raster(key: str, asset: Mapping[str, Any]) -> bool:
+    """Whether an asset is a GeoTIFF with data: by media type or file ending, and by its roles if it has any."""
+    name = _file_name(asset) or key
+    kind = str(asset.get("type") or "").partition(";")[0].strip().lower()
+    tiff = kind in _TIFF or (not kind and name.lower().endswith((".tif", ".tiff")))
+    roles = set(asset.get("roles") or ())
+    wanted = not roles or bool(roles & _ROLES) or bool(_in_metadata(asset))
+    return tiff and wanted and not name.startswith("tmp_sec")
+
+
+def select(wanted: Sequence[str] | None, available: Iterable[Layer]) -> list[str]:
+    """Names of the bands to load: `wanted` by name, asset key or common name, in this order; all if None.
+
+    Raises `ProcessParameterInvalid` listing the available bands.
+    """
+    known = list(available)
+    names = list(dict.fromkeys(layer.name for layer in known))
+    if wanted is None:
+        return names
+    chosen: dict[str, None] = {}
+    for name in wanted:
+        by_key = [layer.name for layer in known if layer.key == name]
+        by_common = [layer.name for layer in known if layer.common_name and layer.common_name == name]
+        matching = [name] if name in names else by_key or by_common
+        if not matching:
+            raise OpenEOError("ProcessParameterInvalid", f"Each of 'bands' must be one of {tuple(names)}", got=name)
+        chosen |= dict.fromkeys(matching)
+    return list(chosen)
+
+
+def of_file_name(name: str) -> str:
+    """Band of a file by its name: `S1_2images_sec_20240821T170739_i_VH.tif` is `i_VH`; else the name without ending."""
+    stem = re.sub(r"\.tiff?$", "", name, flags=re.IGNORECASE)
+    known = _FILE_BAND.search(stem)
+    return known[1] if known else stem
+
+
+def _in_metadata(asset: Mapping[str, Any]) -> list[tuple[str, str]]:
+    for field in ("bands", "eo:bands"):
+        given = [band for band in asset.get(field) or () if isinstance(band, dict)]
+        if given and all(band.get("name") for band in given):
+            return [
+                (str(band["name"]), str(band.get("eo:common_name") or band.get("common_name") or "")) for band in given
+            ]
+    return []
+
+
+def _in_item_assets(collection: Mapping[str, Any], key: str) -> list[tuple[str, str]]:
+    return _in_metadata((collection.get("item_assets") or {}).get(key) or {})
+
+
+def _in_file(found: Found, asset: Mapping[str, Any], header: Header) -> list[tuple[str, str]]:
+    described = [text for text in header.descriptions if text]
+    if len(described) == header.count:
+        return [(name, "") for name in described]
+    labels = _labels(found.item) or _labels(found.collection)
+    if len(labels) == header.count > 1:
+        return [(name, "") for name in labels]
+    name = of_file_name(_file_name(asset))
+    return [(name, "")] if header.count == 1 else [(f"{name}_{n}", "") for n in range(1, header.count + 1)]
+
+
+def _labels(document: Mapping[str, Any]) -> list[str]:
+    """Band labels by `cube:dimensions`, else by the summaries of a collection."""
+    properties = document.get("properties") or {}
+    dimensions = document.get("cube:dimensions") or properties.get("cube:dimensions") or {}
+    for dimension in dimensions.values():
+        if isinstance(dimension, dict) and dimension.get("type") == "bands":
+            return [str(value) for value in dimension.get("values") or ()]
+    return [name for name, _ in _in_metadata(document.get("summaries") or {})]
+
+
+def _file_name(asset: Mapping[str, Any]) -> str:
+    return unquote(urlsplit(str(asset.get("href", ""))).path).rpartition("/")[2]
+
+
+def _size(asset: Mapping[str, Any]) -> int | None:
+    size = asset.get("file:size")
+    return size if isinstance(size, int) else None

@@ -1,0 +1,254 @@
+"""The files of a result and the assets that name them: rasters or netCDF, footprint and projection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import dask.array as da
+import numpy as np
+import pystac
+from affine import Affine
+from pyproj import CRS
+
+from local_runner.cube import BANDS, T, X, Y, crs_of, spacing
+from local_runner.errors import OpenEOError
+from local_runner.netcdf_writer import write_netcdf
+from local_runner.raster_writer import Target, Written, write_geotiff
+from local_runner.stac import footprint
+from local_runner.stac.bands import COORDINATES, LATITUDE, LONGITUDE
+from local_runner.stac.metadata import is_plain, meaning_of, safe_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import xarray as xr
+    from numpy.typing import NDArray
+
+    from local_runner.stac.groups import Group
+
+COG: Final = "image/tiff; application=geotiff; profile=cloud-optimized"
+GEOTIFF: Final = "image/tiff; application=geotiff"
+NETCDF: Final = "application/x-netcdf"
+_MAKESHIFT: Final = CRS.from_epsg(3857)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of `save_result`."""
+
+    netcdf: bool = False
+    prefix: str = ""
+    tile: int | None = None
+    overviews: bool = True
+
+
+@dataclass
+class Files:
+    """What was written: assets by item and key, and the fields that all items share."""
+
+    assets: dict[str, dict[str, pystac.Asset]] = field(default_factory=dict)
+    properties: dict[str, Any] = field(default_factory=dict)
+    geometry: dict[str, Any] | None = None
+    bbox: list[float] | None = None
+
+
+def options_of(given: Mapping[str, Any], file_format: str) -> Options:
+    """Options of `save_result`; unknown ones and bad values raise `ProcessParameterInvalid`."""
+    allowed: dict[str, tuple[Any, ...] | None] = {
+        "filename_prefix": None,
+        "tile_size": (256, 512),
+        "overviews": ("AUTO", "OFF", True, False),
+    }
+    for key, value in given.items():
+        if key not in allowed:
+            raise OpenEOError("ProcessParameterInvalid", f"Each of 'options' must be one of {tuple(allowed)}", got=key)
+        values = allowed[key]
+        if values is not None and (value not in values or (key == "tile_size" and isinstance(value, bool))):
+            raise OpenEOError("ProcessParameterInvalid", f"The option {key!r} must be one of {values}", got=value)
+    prefix = given.get("filename_prefix", "")
+    if not isinstance(prefix, str) or (prefix and safe_name(prefix) != prefix):
+        must = (
+            "The option 'filename_prefix' must be letters, digits, '.', '_' and '-', beginning with a letter or digit"
+        )
+        raise OpenEOError("ProcessParameterInvalid", must, got=prefix)
+    overviews = given.get("overviews", "AUTO") not in ("OFF", False)
+    return Options(file_format.lower() == "netcdf", prefix, given.get("tile_size"), overviews)
+
+
+def write_files(cube: xr.DataArray, groups: list[Group], folder: Path, options: Options, *, for_backend: bool) -> Files:
+    """Write the bands of an arranged cube, in one computation; the coordinate bands once, beside the items."""
+    makeshift = for_backend and crs_of(cube) is None
+    files = Files(properties=_projection(cube, makeshift=makeshift))
+    if options.netcdf:
+        ring = _write_netcdf(cube, groups, folder, options, files)
+    else:
+        ring = _write_rasters(cube, groups, folder, options, files, makeshift=makeshift)
+    files.geometry, files.bbox = footprint.geometry_of(ring)
+    if makeshift:
+        if files.geometry is not None:
+            files.properties["footprint"] = files.geometry
+        files.geometry = files.bbox = None
+    return files
+
+
+def _write_rasters(
+    cube: xr.DataArray, groups: list[Group], folder: Path, options: Options, files: Files, *, makeshift: bool
+) -> footprint.Ring | None:
+    crs = crs_of(cube)
+    common = _coordinate_targets(cube, folder, options)
+    own = {group.id: _targets(cube, group, folder, options) for group in groups}
+    everything = [*common.values(), *(target for targets in own.values() for target in targets.values())]
+    results = write_geotiff(
+        everything,
+        transform=Affine.identity() if crs is None else _transform(cube),
+        crs=_MAKESHIFT if makeshift else crs,
+        tile=options.tile,
+    )
+    written = {result.path: result for result in results}
+    for group in groups:
+        assets = {key: _asset("./", target, written, files) for key, target in own[group.id].items()}
+        files.assets[group.id] = assets | {key: _asset("../", target, written, files) for key, target in common.items()}
+    if crs is not None:
+        return footprint.of_grid(cube[X].values, cube[Y].values, crs)
+    return _outline({key: written[target.path].sample for key, target in common.items()})
+
+
+def _coordinate_targets(cube: xr.DataArray, folder: Path, options: Options) -> dict[str, Target]:
+    """Bands of latitude and longitude, which hold for all dates: taken from the first one."""
+    names = _Names(options.prefix)
+    sample = (footprint.sample_positions(cube.sizes[Y]), footprint.sample_positions(cube.sizes[X]))
+    return {key: Target(folder / names.of(key), _plane(cube, 0, key), key, sample=sample) for key in _coordinates(cube)}
+
+
+def _targets(cube: xr.DataArray, group: Group, folder: Path, options: Options) -> dict[str, Target]:
+    names = _Names(options.prefix)
+    here = folder / group.folder
+    here.mkdir(parents=True, exist_ok=True)
+    return {
+        key: Target(
+            here / names.of(key), _plane(cube, group.index, label), key, cog=options.overviews and not is_plain(key)
+        )
+        for key, label in group.bands.items()
+        if label not in COORDINATES
+    }
+
+
+def _coordinates(cube: xr.DataArray) -> list[str]:
+    return [str(name) for name in cube[BANDS].values if str(name) in COORDINATES]
+
+
+def _write_netcdf(
+    cube: xr.DataArray, groups: list[Group], folder: Path, options: Options, files: Files
+) -> footprint.Ring | None:
+    coordinates = _coordinates(cube)
+    for group in groups:
+        labels = {key: label for key, label in group.bands.items() if label not in coordinates}
+        labels |= {name: name for name in coordinates}
+        attributes = {key: _cf_attributes(key) for key in labels}
+        path = folder / group.folder / _Names(options.prefix, ".nc").of("data")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        written = write_netcdf(path, _part(cube, group, labels), attributes=attributes, title=group.id)
+        bands = [_band(key, result) for key, result in written.items()]
+        fields = {"bands": bands, **_file_fields(next(iter(written.values()))), **files.properties}
+        asset = pystac.Asset(f"./{path.name}", media_type=NETCDF, roles=["data"], extra_fields=fields)
+        files.assets[group.id] = {"data": asset}
+    crs = crs_of(cube)
+    if crs is not None:
+        return footprint.of_grid(cube[X].values, cube[Y].values, crs)
+    rows, columns = footprint.sample_positions(cube.sizes[Y]), footprint.sample_positions(cube.sizes[X])
+    at = cube.isel({T: 0, Y: list(rows), X: list(columns)})
+    return _outline({name: at.sel({BANDS: name}).values for name in coordinates})
+
+
+def _part(cube: xr.DataArray, group: Group, labels: Mapping[str, str]) -> xr.DataArray:
+    """Bands of one item under their asset keys, at the time of the item."""
+    part = cube.isel({T: [group.index]}).sel({BANDS: list(labels.values())}).assign_coords({BANDS: list(labels)})
+    if group.time is None:
+        return part.isel({T: 0}, drop=True)
+    return part.assign_coords({T: np.array([group.time], dtype="datetime64[ns]")})
+
+
+def _cf_attributes(key: str) -> dict[str, str]:
+    meaning = meaning_of(key)
+    return {name: text for name, text in (("long_name", meaning.description), ("units", meaning.unit)) if text}
+
+
+def _outline(samples: Mapping[str, NDArray[Any]]) -> footprint.Ring | None:
+    for latitude, longitude in zip(LATITUDE, LONGITUDE, strict=True):
+        if latitude in samples and longitude in samples:
+            return footprint.of_samples(samples[latitude], samples[longitude])
+    return None
+
+
+def _plane(cube: xr.DataArray, index: int, label: str) -> da.Array:
+    return da.asarray(cube.isel({T: index}).sel({BANDS: label}).data)
+
+
+def _asset(where: str, target: Target, written: Mapping[Path, Written], files: Files) -> pystac.Asset:
+    result = written[target.path]
+    meaning = meaning_of(target.description)
+    return pystac.Asset(
+        href=f"{where}{target.path.name}",
+        description=meaning.description or None,
+        media_type=COG if target.cog else GEOTIFF,
+        roles=["data", *([meaning.role] if meaning.role else [])],
+        extra_fields={"bands": [_band(target.description, result)], **_file_fields(result), **files.properties},
+    )
+
+
+def _band(key: str, written: Written) -> dict[str, Any]:
+    meaning = meaning_of(key)
+    band: dict[str, Any] = {"name": key, "data_type": written.dtype, "statistics": written.statistics.as_stac()}
+    band |= {name: text for name, text in (("description", meaning.description), ("unit", meaning.unit)) if text}
+    return band if written.nodata is None else {**band, "nodata": "nan"}
+
+
+def _file_fields(written: Written) -> dict[str, Any]:
+    return {"file:size": written.size, "file:checksum": written.checksum}
+
+
+def _projection(cube: xr.DataArray, *, makeshift: bool) -> dict[str, Any]:
+    """Fields `proj:*`: code null and the shape in radar geometry; EPSG:3857 with the identity grid if `makeshift`."""
+    height, width = cube.sizes[Y], cube.sizes[X]
+    crs = crs_of(cube)
+    if crs is None and not makeshift:
+        return {"proj:code": None, "proj:shape": [height, width]}
+    transform = Affine.identity() if crs is None else _transform(cube)
+    xs, ys = zip(transform * (0, 0), transform * (width, height), strict=True)
+    named = {"proj:code": "EPSG:3857"} if crs is None else _named(crs)
+    bbox = [float(edge) for edge in (min(xs), min(ys), max(xs), max(ys))]
+    grid = [float(number) for number in tuple(transform)[:6]]
+    return {**named, "proj:shape": [height, width], "proj:bbox": bbox, "proj:transform": grid}
+
+
+def _named(crs: CRS) -> dict[str, Any]:
+    authority = crs.to_authority()
+    return {"proj:code": None, "proj:wkt2": crs.to_wkt()} if authority is None else {"proj:code": ":".join(authority)}
+
+
+def _transform(cube: xr.DataArray) -> Affine:
+    step_x, step_y = spacing(cube)
+    return Affine.translation(cube[X].values[0] - step_x / 2, cube[Y].values[0] - step_y / 2) * Affine.scale(
+        step_x, step_y
+    )
+
+
+class _Names:
+    """File names, safe, and different within a folder also on disks that do not tell upper from lower case."""
+
+    def __init__(self, prefix: str, ending: str = ".tif") -> None:
+        self.prefix = f"{prefix}_" if prefix else ""
+        self.ending = ending
+        self.taken: set[str] = set()
+
+    def of(self, key: str) -> str:
+        """Name of the file of an asset."""
+        name = stem = safe_name(key)
+        number = 1
+        while name.casefold() in self.taken:
+            number += 1
+            name = f"{stem}-{number}"
+        self.taken.add(name.casefold())
+        return f"{self.prefix}{name}{self.ending}"

@@ -1,0 +1,144 @@
+"""Footprints: the outline of a raster as a GeoJSON polygon in degrees, valid and counter-clockwise.
+
+Split in two where it crosses the antimeridian (RFC 7946, 3.1.9), with a `bbox` whose west is then larger than its east.
+Footprints that hold a pole are not treated.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from pyproj import Transformer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pyproj import CRS
+
+POINTS: Final = 17
+"""Positions sampled along each side of a raster."""
+_DECIMALS: Final = 6
+
+Point = tuple[float, float]
+Ring = list[Point]
+
+
+def sample_positions(size: int) -> tuple[int, ...]:
+    """At most `POINTS` indices from the first to the last of an axis."""
+    return tuple(int(i) for i in np.unique(np.linspace(0, size - 1, POINTS).round()))
+
+
+def of_samples(latitude: NDArray[Any], longitude: NDArray[Any]) -> Ring | None:
+    """Outline of positions sampled on a raster (y, x), degrees; NaN is left out. None where too few are valid."""
+    valid = np.isfinite(latitude) & np.isfinite(longitude)
+    rows = np.flatnonzero(valid.any(axis=1))
+    if rows.size < 2:
+        return None
+    first, last = valid.argmax(axis=1), valid.shape[1] - 1 - valid[:, ::-1].argmax(axis=1)
+    top, bottom, between = rows[0], rows[-1], rows[1:-1]
+    cells = [(top, c) for c in np.flatnonzero(valid[top])]
+    cells += [(r, last[r]) for r in between]
+    cells += [(bottom, c) for c in np.flatnonzero(valid[bottom])[::-1]]
+    cells += [(r, first[r]) for r in between[::-1]]
+    return _unwrapped([(float(longitude[cell]), float(latitude[cell])) for cell in cells])
+
+
+def of_grid(x: NDArray[Any], y: NDArray[Any], crs: CRS) -> Ring:
+    """Outline of the cells of a grid in map geometry, given by their centres."""
+    west, east, north, south = *_edges(x), *_edges(y)
+    along = np.linspace(0, 1, POINTS)[:-1]
+    xs = np.concatenate([west + (east - west) * along, np.full(along.size, east)])
+    ys = np.concatenate([np.full(along.size, north), north + (south - north) * along])
+    xs, ys = np.concatenate([xs, west + east - xs]), np.concatenate([ys, north + south - ys])
+    longitude, latitude = Transformer.from_crs(crs, 4326, always_xy=True).transform(xs, ys)
+    return _unwrapped([(float(p), float(q)) for p, q in zip(longitude, latitude, strict=True)])
+
+
+def geometry_of(ring: Ring | None) -> tuple[dict[str, Any] | None, list[float] | None]:
+    """GeoJSON geometry and bbox of an outline; (None, None) where it has no area."""
+    if ring is None:
+        return None, None
+    ring = _without_repeats([(round(lon, _DECIMALS), round(lat, _DECIMALS)) for lon, lat in ring])
+    if len(ring) >= 3 and _crosses_itself(ring):
+        ring = _hull(ring)
+    if len(ring) < 3 or _area(ring) == 0:
+        return None, None
+    if _area(ring) < 0:
+        ring = ring[::-1]
+    lons, lats = zip(*ring, strict=True)
+    if max(lons) <= 180 and min(lons) >= -180:
+        return {"type": "Polygon", "coordinates": [_closed(ring)]}, [min(lons), min(lats), max(lons), max(lats)]
+    if min(lons) >= 180:
+        ring = [(lon - 360, lat) for lon, lat in ring]
+        return {"type": "Polygon", "coordinates": [_closed(ring)]}, [
+            min(lons) - 360,
+            min(lats),
+            max(lons) - 360,
+            max(lats),
+        ]
+    parts = [_clipped(ring, below=True), [(lon - 360, lat) for lon, lat in _clipped(ring, below=False)]]
+    polygons = [[_closed(part)] for part in parts]
+    return {"type": "MultiPolygon", "coordinates": polygons}, [min(lons), min(lats), max(lons) - 360, max(lats)]
+
+
+def _edges(centres: NDArray[Any]) -> tuple[float, float]:
+    half = (centres[-1] - centres[0]) / max(centres.size - 1, 1) / 2 or 0.5
+    return float(centres[0] - half), float(centres[-1] + half)
+
+
+def _unwrapped(ring: Ring) -> Ring:
+    """The outline with longitudes of one revolution: 0 to 360 where it crosses the antimeridian."""
+    lons = [lon for lon, _ in ring]
+    return ring if max(lons) - min(lons) <= 180 else [(lon % 360, lat) for lon, lat in ring]
+
+
+def _without_repeats(ring: Ring) -> Ring:
+    return [point for at, point in enumerate(ring) if point != ring[at - 1]]
+
+
+def _closed(ring: Ring) -> list[list[float]]:
+    return [list(point) for point in (*ring, ring[0])]
+
+
+def _area(ring: Ring) -> float:
+    return sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(ring, ring[1:] + ring[:1], strict=True)) / 2
+
+
+def _side(a: Point, b: Point, c: Point) -> float:
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+
+
+def _crosses_itself(ring: Ring) -> bool:
+    edges = list(zip(ring, ring[1:] + ring[:1], strict=True))
+    for at, (a, b) in enumerate(edges):
+        for c, d in edges[at + 2 : len(edges) - (at == 0)]:
+            if _side(a, b, c) * _side(a, b, d) <= 0 and _side(c, d, a) * _side(c, d, b) <= 0:
+                return True
+    return len(set(ring)) < len(ring)
+
+
+def _hull(ring: Ring) -> Ring:
+    """Convex hull (Andrew's monotone chain), counter-clockwise."""
+
+    def chain(points: Ring) -> Ring:
+        half: Ring = []
+        for point in points:
+            while len(half) > 1 and _side(half[-2], half[-1], point) <= 0:
+                half.pop()
+            half.append(point)
+        return half[:-1]
+
+    points = sorted(set(ring))
+    return chain(points) + chain(points[::-1])
+
+
+def _clipped(ring: Ring, *, below: bool) -> Ring:
+    """The part of an outline on one side of the antimeridian (Sutherland and Hodgman)."""
+    part: Ring = []
+    for (x0, y0), (x1, y1) in zip(ring, ring[1:] + ring[:1], strict=True):
+        inside, next_inside = (x0 <= 180) == below or x0 == 180, (x1 <= 180) == below or x1 == 180
+        if inside:
+            part.append((x0, y0))
+        if inside != next_inside and 180 not in (x0, x1):
+            part.append((180.0, round(y0 + (y1 - y0) * (180 - x0) / (x1 - x0), _DECIMALS)))
+    return _without_repeats(part)

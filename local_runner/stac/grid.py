@@ -1,0 +1,144 @@
+"""The grid of a cube: map or radar geometry, its axes, and the part of it that a spatial extent selects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from dask.base import compute
+from pyproj import CRS, Transformer
+
+from local_runner.cube import parse_crs
+from local_runner.errors import DataError, OpenEOError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import dask.array as da
+    from numpy.typing import NDArray
+
+    from local_runner.raster import Header
+
+_EDGES: Final = ("west", "south", "east", "north")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Axes of a raster: `x`, `y` are cell centres, or 0-based indices in radar geometry (`crs` None).
+
+    `flipped`: the rows of the file come in the opposite order and are turned on reading.
+    """
+
+    x: NDArray[Any]
+    y: NDArray[Any]
+    crs: CRS | None
+    flipped: bool = False
+
+
+@dataclass(frozen=True)
+class Box:
+    """A bounding box in degrees or in the units of `crs`."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+    crs: CRS
+
+    def within(self, crs: CRS) -> tuple[float, float, float, float]:
+        """Edges of the covering box in another CRS."""
+        edges = (self.west, self.south, self.east, self.north)
+        if self.crs == crs:
+            return edges
+        moved = Transformer.from_crs(self.crs, crs, always_xy=True).transform_bounds(*edges)
+        if not np.all(np.isfinite(moved)):
+            must = "spatial_extent must lie where the projection of the data is defined"
+            raise OpenEOError("ProcessParameterInvalid", must, got=edges)
+        return moved
+
+
+def of_header(header: Header) -> Grid:
+    """Grid of a GeoTIFF.
+
+    Radar geometry: no CRS, or EPSG:3857 with pixels of 1 m that start at 0, the makeshift of processes that have to
+    name a CRS. A negative pixel height there means that the rows are stored from the last line on.
+    """
+    height, width = header.shape
+    transform = header.transform
+    if header.crs is None or _is_makeshift(header):
+        return Grid(np.arange(width), np.arange(height), None, flipped=transform.e < 0)
+    if transform.b or transform.d:
+        must = f"{header.path} must have a grid along the axes of its CRS"
+        raise DataError("FormatUnsuitable", must, got=tuple(transform)[:6], do="Warp the file")
+    x = transform.c + transform.a * (np.arange(width) + 0.5)
+    y = transform.f + transform.e * (np.arange(height) + 0.5)
+    return Grid(x, y, header.crs)
+
+
+def require_same(first: Header, other: Header) -> None:
+    """Raise `GridsDiffer` unless two files have the same cells."""
+    a, b = of_header(first), of_header(other)
+    step = 1e-3 * min(abs(first.transform.a) or 1.0, abs(first.transform.e) or 1.0)
+    same = first.shape == other.shape and a.crs == b.crs and a.flipped == b.flipped
+    if not same or max(np.abs(a.x - b.x).max(), np.abs(a.y - b.y).max()) > step:
+        must = (
+            f"All files of a cube must have one grid, that of the primary; {first.path.name} has shape {first.shape} and"
+            f" origin {(first.transform.c, first.transform.f)}, {other.path.name} {other.shape} and"
+            f" {(other.transform.c, other.transform.f)}"
+        )
+        raise DataError("GridsDiffer", must, do="Coregister the dates, or select those of one grid")
+
+
+def parse_extent(extent: Mapping[str, Any] | None) -> Box | None:
+    """Bounding box of the argument `spatial_extent`. Polygons raise `FeatureUnsupported`: their box is not enough."""
+    if extent is None:
+        return None
+    if not isinstance(extent, dict) or "type" in extent or not set(_EDGES) <= set(extent):
+        code = "FeatureUnsupported" if isinstance(extent, dict) and "type" in extent else "ProcessParameterInvalid"
+        do = "Give a bounding box here and apply the polygons afterwards, e.g. by mask_polygon"
+        raise OpenEOError(code, f"spatial_extent must be a bounding box with {_EDGES}", got=extent, do=do)
+    crs = parse_crs(extent.get("crs") or 4326)
+    try:
+        west, south, east, north = (float(extent[edge]) for edge in _EDGES)
+    except (TypeError, ValueError):
+        raise OpenEOError(
+            "ProcessParameterInvalid", "The edges of spatial_extent must be numbers", got=extent
+        ) from None
+    if not south <= north or not (west <= east or crs.is_geographic):
+        raise OpenEOError(
+            "ProcessParameterInvalid", "spatial_extent must have south <= north, west <= east", got=extent
+        )
+    return Box(west, south, east, north, crs)
+
+
+def select_map(grid: Grid, box: Box) -> tuple[slice, slice]:
+    """Rows and columns whose centres lie in the box; map geometry. Raises `NoDataAvailable`."""
+    assert grid.crs is not None  # noqa: S101  (map geometry by contract)
+    west, south, east, north = box.within(grid.crs)
+    in_x = (grid.x >= west) & (grid.x <= east) if west <= east else (grid.x >= west) | (grid.x <= east)
+    return _covering((grid.y >= south) & (grid.y <= north), in_x, box)
+
+
+def select_radar(latitude: da.Array, longitude: da.Array, box: Box) -> tuple[slice, slice]:
+    """Rows and columns of the smallest index box that covers a box in degrees; reads both bands, a chunk at a time."""
+    west, south, east, north = box.within(parse_crs(4326))
+    in_x = (longitude >= west) & (longitude <= east) if west <= east else (longitude >= west) | (longitude <= east)
+    inside = (latitude >= south) & (latitude <= north) & in_x
+    rows, columns = compute(inside.any(axis=1), inside.any(axis=0))
+    return _covering(rows, columns, box)
+
+
+def _covering(rows: NDArray[np.bool_], columns: NDArray[np.bool_], box: Box) -> tuple[slice, slice]:
+    if not rows.any() or not columns.any():
+        got = (box.west, box.south, box.east, box.north)
+        raise OpenEOError("NoDataAvailable", "spatial_extent must hold the centre of a pixel of the data", got=got)
+    (y,), (x,) = np.nonzero(rows), np.nonzero(columns)
+    return slice(int(y[0]), int(y[-1]) + 1), slice(int(x[0]), int(x[-1]) + 1)
+
+
+def _is_makeshift(header: Header) -> bool:
+    transform, (height, _) = header.transform, header.shape
+    unit = abs(transform.a) == 1 and abs(transform.e) == 1 and not transform.b and not transform.d
+    start = transform.c in (0, -0.5) and transform.f in (0, -0.5, 0.5, height, height - 0.5)
+    return unit and start and header.crs is not None and header.crs.to_epsg() == 3857

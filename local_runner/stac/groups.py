@@ -1,0 +1,171 @@
+"""What the items of a result are: one per pair of dates or per date, and the inputs behind each."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from local_runner.cube import BANDS, DIMENSIONS, T, X, Y, crs_of, dimension_of_type, iso, spacing, to_time, utc_day
+from local_runner.errors import OpenEOError
+from local_runner.stac.bands import COORDINATES
+from local_runner.stac.metadata import safe_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import xarray as xr
+
+PAIR_BAND: Final = re.compile(r"(.+)_(\d{8})_(\d{8})")
+
+
+@dataclass
+class Group:
+    """One item: `bands` maps asset keys to band labels of the cube, `index` is its place on `t`.
+
+    `sources`: the input items, each `{"id", "href", "properties", "role"}`, role `reference`, `secondary` or empty.
+    """
+
+    id: str
+    index: int
+    bands: dict[str, str]
+    time: np.datetime64 | None
+    start: np.datetime64 | None = None
+    end: np.datetime64 | None = None
+    properties: dict[str, Any] = field(default_factory=dict)
+    sources: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def folder(self) -> str:
+        """Name of the folder of its files."""
+        return safe_name(self.id)
+
+
+def arranged(cube: xr.DataArray, process: str) -> xr.DataArray:
+    """The cube with all of `t, bands, y, x`, in this order; `FormatUnsuitable` where it has others.
+
+    A missing `t` gets one label NaT, a missing `bands` the name of the process.
+    """
+    renamed = {dimension_of_type(cube, kind): name for kind, name in (("temporal", T), ("bands", BANDS))}
+    whole = cube.rename({old: new for old, new in renamed.items() if old not in (None, new)})
+    if T not in whole.dims:
+        whole = whole.drop_vars(T, errors="ignore").expand_dims({T: np.array(["NaT"], dtype="datetime64[ns]")})
+    if BANDS not in whole.dims:
+        whole = whole.drop_vars(BANDS, errors="ignore").expand_dims({BANDS: [process]})
+    if set(whole.dims) != set(DIMENSIONS) or any(name not in whole.coords for name in (T, BANDS)):
+        must = (
+            f"A cube that is saved as raster must have the labelled dimensions {DIMENSIONS}, or part of them with y, x"
+        )
+        raise OpenEOError("FormatUnsuitable", must, got=tuple(cube.dims), do="Reduce the other dimensions")
+    for name in (Y, X):
+        if name not in whole.coords:
+            whole = whole.assign_coords({name: np.arange(whole.sizes[name])})
+    return whole.transpose(*DIMENSIONS)
+
+
+def groups_of(cube: xr.DataArray, process: str, pair: tuple[str, str] | None) -> list[Group]:
+    """Items of an arranged cube, in the order of its labels."""
+    names = [str(name) for name in cube[BANDS].values]
+    if len(set(names)) < len(names):
+        raise OpenEOError("FormatUnsuitable", "The bands of a cube that is saved must have different names", got=names)
+    data = [name for name in names if name not in COORDINATES]
+    paired = {name: match for name in data if (match := PAIR_BAND.fullmatch(name))}
+    keys: dict[tuple[str, str], dict[str, str]] = {}
+    for name, match in paired.items():
+        keys.setdefault((match[2], match[3]), {})[match[1]] = name
+    rest = [name for name in data if name not in paired]
+    if pair is not None and rest:
+        primary, secondary = (utc_day(date).replace("-", "") for date in pair)
+        keys.setdefault((primary, secondary), {}).update({name: name for name in rest})
+        rest = []
+    groups = [_pair_group(cube, process, primary, secondary, bands) for (primary, secondary), bands in keys.items()]
+    if groups and cube.sizes[T] > 1:
+        must = "A cube with bands of pairs must have one label on t"
+        raise OpenEOError("FormatUnsuitable", must, got=[iso(t) for t in cube[T].values], do="Filter one date")
+    if rest or not groups:
+        groups += _date_groups(cube, process, rest or names)
+    return groups
+
+
+def index_offset(cube: xr.DataArray) -> tuple[float, float] | None:
+    """Line and sample of the primary at which a raster in radar geometry starts; None where x, y are something else."""
+    if crs_of(cube) is not None or spacing(cube) != (1.0, 1.0):
+        return None
+    return float(cube[Y].values[0]), float(cube[X].values[0])
+
+
+def _pair_group(cube: xr.DataArray, process: str, primary: str, secondary: str, bands: dict[str, str]) -> Group:
+    days = [f"{date[:4]}-{date[4:6]}-{date[6:]}" for date in (primary, secondary)]
+    try:
+        times = [_acquired(cube, day) for day in days]
+    except ValueError as error:
+        must = "Bands of pairs must end with two dates YYYYMMDD"
+        raise OpenEOError("FormatUnsuitable", must, got=list(bands.values()), do="Rename the bands") from error
+    sources = [
+        s for day, role in zip(days, ("reference", "secondary"), strict=True) for s in _sources(cube, [day], role)
+    ]
+    return Group(
+        id=f"{process}_{primary}_{secondary}",
+        index=0,
+        bands=bands,
+        time=times[1],
+        start=min(times),
+        end=max(times),
+        properties={
+            "insar:reference_datetime": iso(times[0]),
+            "insar:secondary_datetime": iso(times[1]),
+            "insar:temporal_baseline": round(float((times[1] - times[0]) / np.timedelta64(1, "D")), 6),
+        },
+        sources=sources,
+    )
+
+
+def _date_groups(cube: xr.DataArray, process: str, names: list[str]) -> list[Group]:
+    bands = {name: name for name in names}
+    times = cube[T].values
+    if np.isnat(times).any():
+        return [_dateless(cube, process, bands)]
+    days = [utc_day(time) for time in times]
+    stamps = [day.replace("-", "") for day in days]
+    if len(set(stamps)) < len(stamps):
+        stamps = [np.datetime_as_string(time, unit="s").replace("-", "").replace(":", "") for time in times]
+    groups = []
+    for index, (day, stamp, time) in enumerate(zip(days, stamps, times, strict=True)):
+        exact = time if time != time.astype("datetime64[D]") else _acquired(cube, day)
+        sources = _sources(cube, [day]) or _sources(cube, cube.attrs.get("stac", {}))
+        groups.append(Group(f"{process}_{stamp}", index, bands, exact, sources=sources))
+    return groups
+
+
+def _dateless(cube: xr.DataArray, process: str, bands: dict[str, str]) -> Group:
+    days = sorted(cube.attrs.get("stac", {}))
+    if not days:
+        must = "A cube that is saved must have dates, on t or of its inputs: a STAC item has a time"
+        raise OpenEOError("FormatUnsuitable", must, got=tuple(cube.dims), do="Add t by add_dimension")
+    start, end = _acquired(cube, days[0]), _acquired(cube, days[-1])
+    return Group(process, 0, bands, None, start, end, sources=_sources(cube, days))
+
+
+def _acquired(cube: xr.DataArray, day: str) -> np.datetime64:
+    """Time of the acquisition of a day where an input tells it, else the start of the day."""
+    for source in cube.attrs.get("stac", {}).get(day, ()):
+        given = source.get("properties", {}).get("datetime")
+        if given and utc_day(given) == day:
+            return to_time(given)
+    return to_time(day)
+
+
+def _sources(cube: xr.DataArray, days: Iterable[str], role: str = "") -> list[dict[str, Any]]:
+    known = cube.attrs.get("stac", {})
+    return [
+        {
+            "id": source.get("id", ""),
+            "href": source.get("href", ""),
+            "properties": source.get("properties", {}),
+            "role": role,
+        }
+        for day in days
+        for source in known.get(day, ())
+    ]

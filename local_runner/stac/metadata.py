@@ -1,0 +1,163 @@
+"""What the STAC fields of a result say: units and roles of bands, properties that the inputs share, extensions, names."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from local_runner.stac.bands import STATIC
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_SCHEMAS: Final = {
+    "file": "file/v2.1.0",
+    "insar": "insar/v1.0.0",
+    "processing": "processing/v1.2.0",
+    "product": "product/v1.0.0",
+    "proj": "projection/v2.0.0",
+    "sar": "sar/v1.3.0",
+    "sat": "sat/v1.2.0",
+    "view": "view/v1.1.0",
+}
+"""Extension and version of the fields of each prefix."""
+_NOT_INHERITED: Final = ("proj", "processing", "file", "cube", "raster", "render", "storage", "card4l", "ceosard", "eo")
+_OF_THE_INPUT: Final = frozenset(
+    (
+        "datetime",
+        "start_datetime",
+        "end_datetime",
+        "created",
+        "updated",
+        "published",
+        "expires",
+        "title",
+        "description",
+        "footprint",
+        "renders",
+        "bands",
+        "sar:datetime_secondary",
+    )
+)
+"""Properties that tell of the input itself (`sar:datetime_secondary` is of no schema, but is met)."""
+_OF_THE_GRID: Final = frozenset(
+    (
+        "first_line",
+        "first_sample",
+        "line_interval_s",
+        "slant_range_first_m",
+        "range_spacing_m",
+        "sar:pixel_spacing_range",
+        "sar:pixel_spacing_azimuth",
+    )
+)
+"""Properties of the primary's grid: kept as long as x and y are its indices."""
+_RESERVED: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_SAFE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_PLAIN: Final = re.compile(r"[iq](_.*)?|.*_shift|(reference|deramp|reramp)_phase")
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """Unit, description and asset role of a band; empty where nothing is known."""
+
+    unit: str = ""
+    description: str = ""
+    role: str = ""
+
+
+_MEANINGS: Final = {
+    "i": Meaning("", "real part of the SLC"),
+    "q": Meaning("", "imaginary part of the SLC"),
+    "amplitude": Meaning("", "linear amplitude", "amplitude"),
+    "coherence": Meaning("1", "coherence magnitude, 0 to 1", "coherence"),
+    "phase": Meaning("rad", "phase of primary times conjugate of secondary, -pi to pi", "phase"),
+    "phase_filtered": Meaning("rad", "filtered phase, -pi to pi", "phase"),
+    "phase_unwrapped": Meaning("rad", "unwrapped phase", "unwrapped_phase"),
+    "los_displacement": Meaning("m", "displacement along the line of sight", "los_displacement"),
+    "latitude": Meaning("degree", "latitude of the sample, WGS84"),
+    "longitude": Meaning("degree", "longitude of the sample, WGS84"),
+    "grid_lat": Meaning("degree", "latitude of the sample, WGS84"),
+    "grid_lon": Meaning("degree", "longitude of the sample, WGS84"),
+    "lat": Meaning("degree", "latitude of the sample, WGS84"),
+    "lon": Meaning("degree", "longitude of the sample, WGS84"),
+    "height": Meaning("m", "height above the WGS84 ellipsoid"),
+    "incidence_angle": Meaning("rad", "incidence angle"),
+    "look_east": Meaning("1", "unit vector from ground to sensor, east"),
+    "look_north": Meaning("1", "unit vector from ground to sensor, north"),
+    "look_up": Meaning("1", "unit vector from ground to sensor, up"),
+    "azimuth_shift": Meaning("pixel", "source line minus target line, after the integer placement"),
+    "range_shift": Meaning("pixel", "source sample minus target sample, after the integer placement"),
+    "deramp_phase": Meaning("rad", "phase that deramps, at the source sample"),
+    "reramp_phase": Meaning("rad", "phase that ramps again, at the target sample"),
+    "reference_phase": Meaning("rad", "-4 pi / lambda (range of the stack primary minus range of the date)"),
+    "dx": Meaning("pixel", "offset along +x"),
+    "dy": Meaning("pixel", "offset along +y"),
+    "dx_m": Meaning("m", "offset along the x axis of the grid"),
+    "dy_m": Meaning("m", "offset along the y axis of the grid"),
+    "snr": Meaning("1", "signal-to-noise ratio of the correlation peak"),
+    "correlation": Meaning("1", "correlation at the peak"),
+    "cov_xx": Meaning("pixel^2", "variance of dx"),
+    "cov_yy": Meaning("pixel^2", "variance of dy"),
+    "cov_xy": Meaning("pixel^2", "covariance of dx and dy"),
+    "status": Meaning("1", "0 ok, 1 edge, 2 low_valid, 3 low_snr, 4 flat"),
+}
+
+
+def meaning_of(key: str) -> Meaning:
+    """What a band is by its name without pair; a polarisation at the end (`i_VV`, `coherence_vv`) is left aside."""
+    base = re.sub(r"_(VV|VH|HV|HH)$", "", key, flags=re.IGNORECASE)
+    return _MEANINGS.get(key) or _MEANINGS.get(base) or Meaning()
+
+
+def is_plain(key: str) -> bool:
+    """Whether a band is written without overviews: parts of SLCs and bands of the grid."""
+    return key in STATIC or _PLAIN.fullmatch(key) is not None
+
+
+def shared(inputs: Iterable[Mapping[str, Any]], *, offset: tuple[float, float] | None) -> dict[str, Any]:
+    """Properties that all inputs of an item have with one value, without those of the inputs as such.
+
+    `offset`: line and sample of the primary's grid at which the raster starts; None where it has another grid.
+    """
+    several = list(inputs)
+    if not several:
+        return {}
+    common = {
+        key: value
+        for key, value in several[0].items()
+        if all(key in other and other[key] == value for other in several[1:])
+        and value is not None
+        and key not in _OF_THE_INPUT
+        and key.partition(":")[0] not in _NOT_INHERITED
+    }
+    if offset is None:
+        return {key: value for key, value in common.items() if key not in _OF_THE_GRID}
+    for key, start in zip(("first_line", "first_sample"), offset, strict=True):
+        if isinstance(common.get(key), int | float) and start:
+            common[key] += int(start)
+    if offset[1]:
+        common.pop("slant_range_first_m", None)
+    return common
+
+
+def extensions(*fields: Mapping[str, Any]) -> list[str]:
+    """Schema URLs of the extensions whose fields are used."""
+    used = {key.partition(":")[0] for names in fields for key in names if ":" in key}
+    return [f"https://stac-extensions.github.io/{_SCHEMAS[p]}/schema.json" for p in sorted(used) if p in _SCHEMAS]
+
+
+def safe_name(name: str) -> str:
+    """`name` if it is a safe file name, else its percent encoding with `_` for `%`, cut, and a short hash.
+
+    Different names give different safe names.
+    """
+    if _SAFE.fullmatch(name) and not _RESERVED.fullmatch(name) and not name.endswith("."):
+        return name
+    encoded = quote(name, safe="").replace("%", "_").replace("~", "_").lstrip("._-")
+    if _RESERVED.fullmatch(encoded) or not encoded:
+        encoded = f"x_{encoded}"
+    return f"{encoded[:100]}-{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:12]}"

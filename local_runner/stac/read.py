@@ -1,0 +1,212 @@
+"""`load_stac`: a STAC address as a lazy cube, in the conventions of `local_runner.cube`.
+
+`temporal_extent` and `bands` are applied before a file is opened, as far as the metadata name the bands; one header is
+read per file, pixels when the cube is computed. Nothing is reprojected, mosaicked or scaled: all dates must have one
+grid, and scale and offset are left to the graph.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+
+from local_runner.access import is_remote, public_href
+from local_runner.cube import BANDS, DIMENSIONS, T, X, Y, iso, temporal_extent, to_time, utc_day, with_crs
+from local_runner.errors import DataError, OpenEOError
+from local_runner.raster import open_bands, read_header
+from local_runner.stac import grid as grids
+from local_runner.stac.bands import LATITUDE, LONGITUDE, STATIC, Layer, layers, select
+from local_runner.stac.walk import Found, items
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from local_runner.access import Access
+    from local_runner.raster import Header
+
+
+def load(
+    url: str,
+    *,
+    spatial_extent: Mapping[str, Any] | None = None,
+    temporal_extent: Sequence[str | None] | None = None,
+    bands: Sequence[str] | None = None,
+    properties: Mapping[str, Any] | None = None,
+    access: Access,
+) -> xr.DataArray:
+    """Cube (t, bands, y, x), float32, lazy, NaN where there is no data.
+
+    `t` holds the time stamps of the items, sorted; `attrs["stac"]` the items of each UTC day. Coordinate bands and other
+    bands of the grid that one date has hold for all dates; another band that a date lacks is NaN there. Pairs that share
+    their secondary keep apart by band names `<band>_<primary>_<secondary>`, at the earliest date.
+
+    `spatial_extent` selects pixels whose centre lies in the box; in radar geometry the smallest index box that covers
+    it, by the bands of latitude and longitude. Axes keep their coordinates and indices.
+
+    Raises `NoDataAvailable`, `TemporalExtentEmpty`, `PropertiesUnsupported`, `ProcessParameterInvalid` (unknown band),
+    `FeatureUnsupported` (polygons), `DatesNotUnique`, `GridsDiffer`, `ResultIncomplete`, `DataCorrupt` and what `Access`
+    raises; `DataCorrupt` also when the cube is computed.
+    """
+    if properties is not None:
+        must = "load_stac must be called without 'properties': static catalogues have no queries"
+        raise OpenEOError("PropertiesUnsupported", must, got=dict(properties), do="Select by temporal_extent")
+    box = grids.parse_extent(spatial_extent)
+    source = _Source(access.naming(url))
+    dates = _dates(_within(items(url, source.access), temporal_extent), source)
+    known = [layer for date in dates for layer in date.layers.values()]
+    if not known:
+        must = "The items must have GeoTIFF assets with data"
+        raise OpenEOError("NoDataAvailable", must, got=_assets_of(dates), do="Save them as GTiff")
+    cube, first = _cube(dates, select(bands, known), source)
+    return cube if box is None else _cut(cube, box, dates, source, first)
+
+
+@dataclass
+class _Date:
+    """A label of `t`: its time, the items behind it, and its bands."""
+
+    time: np.datetime64
+    found: list[Found]
+    layers: dict[str, Layer]
+
+
+@dataclass
+class _Source:
+    """Files opened so far, each header once."""
+
+    access: Access
+    headers: dict[str, Header] = field(default_factory=dict)
+
+    def header(self, href: str) -> Header:
+        if href not in self.headers:
+            self.headers[href] = read_header(self.access.open_path(href))
+        return self.headers[href]
+
+    def array(self, layer: Layer) -> da.Array:
+        """Band (y, x), rows in the order of the grid."""
+        header = self.header(layer.href)
+        if layer.index > header.count:
+            must = f"{header.path} must have band {layer.index} ({layer.name!r} of its metadata)"
+            raise DataError("DataCorrupt", must, got=f"{header.count} bands", do="Repair the item")
+        actual = header.path.stat().st_size
+        if layer.size is not None and actual != layer.size and not is_remote(layer.href):
+            must = f"{header.path} must have {layer.size} bytes, its file:size"
+            raise DataError("DataCorrupt", must, got=actual, do="Make or download the file again")
+        bands = range(1, header.count + 1) if header.pixel_interleaved else [layer.index]
+        data = open_bands(header, list(bands))[layer.index - 1 if header.pixel_interleaved else 0]
+        return data[::-1] if grids.of_header(header).flipped else data
+
+
+def _within(found: list[Found], extent: Sequence[str | None] | None) -> list[tuple[np.datetime64, Found]]:
+    """Items in the temporal extent [start, end), with their times, sorted by time and then id."""
+    dated = sorted(((item.time(), item) for item in found), key=lambda entry: (entry[0], entry[1].id))
+    if extent is None:
+        return dated
+    start, end = temporal_extent(list(extent))
+    inside = [(time, item) for time, item in dated if (start is None or time >= start) and (end is None or time < end)]
+    if not inside:
+        days = sorted({utc_day(time) for time, _ in dated})
+        must = f"temporal_extent must hold a date of the data, which has {', '.join(days)}"
+        raise OpenEOError("NoDataAvailable", must, got=list(extent))
+    return inside
+
+
+def _dates(dated: list[tuple[np.datetime64, Found]], source: _Source) -> list[_Date]:
+    """Items put together by time. Two times of one UTC day are two acquisitions, which a cube cannot tell apart."""
+    opened = [(time, item, layers(item, source.header, source.access.resolve)) for time, item in dated]
+    if _share_secondary(dated):
+        earliest = min(_pair_times(item)[2] for _, item in dated)
+        opened = [(earliest, item, _with_pair(item, bands)) for _, item, bands in opened]
+    dates: list[_Date] = []
+    for time, item, bands in opened:
+        last = dates[-1] if dates else None
+        if last is None or utc_day(last.time) != utc_day(time):
+            dates.append(_Date(time, [item], bands))
+            continue
+        twice = {name for name in bands if name in last.layers and name not in STATIC}
+        if last.time != time or twice:
+            raise OpenEOError(
+                "DatesNotUnique",
+                f"A cube must have one acquisition per UTC day; {utc_day(time)} has {last.found[-1].id} and {item.id}",
+                got=[iso(last.time), iso(time)],
+                do="Select one of them by temporal_extent, or name its item",
+            )
+        last.found.append(item)
+        last.layers |= {name: layer for name, layer in bands.items() if name not in last.layers}
+    return dates
+
+
+def _pair_times(found: Found) -> tuple[str, str, np.datetime64]:
+    """Primary and secondary as YYYYMMDD, and the day of the earlier one."""
+    properties = found.properties
+    times = [to_time(properties[f"insar:{role}_datetime"]) for role in ("reference", "secondary")]
+    primary, secondary = (utc_day(time).replace("-", "") for time in times)
+    return primary, secondary, to_time(utc_day(min(times)))
+
+
+def _share_secondary(dated: list[tuple[np.datetime64, Found]]) -> bool:
+    fields = ("insar:reference_datetime", "insar:secondary_datetime")
+    if not all(item.properties.get(field) for _, item in dated for field in fields):
+        return False
+    seconds = [_pair_times(item)[1] for _, item in dated]
+    return len(set(seconds)) < len(seconds)
+
+
+def _with_pair(found: Found, bands: dict[str, Layer]) -> dict[str, Layer]:
+    primary, secondary, _ = _pair_times(found)
+    named = {name: name if name in STATIC else f"{name}_{primary}_{secondary}" for name in bands}
+    return {named[name]: replace(layer, name=named[name]) for name, layer in bands.items()}
+
+
+def _cube(dates: list[_Date], names: list[str], source: _Source) -> tuple[xr.DataArray, Header]:
+    """The whole cube, and the header of its first file, with which all others agree."""
+    static = {name: layer for date in reversed(dates) for name, layer in date.layers.items() if name in STATIC}
+    chosen = [[date.layers.get(name) or static.get(name) for name in names] for date in dates]
+    used = list(dict.fromkeys(layer for row in chosen for layer in row if layer is not None))
+    first = source.header(used[0].href)
+    for layer in used:
+        grids.require_same(first, source.header(layer.href))
+    arrays: dict[Layer | None, da.Array] = {layer: source.array(layer) for layer in used}
+    arrays[None] = da.full(first.shape, np.nan, dtype=np.float32, chunks=(first.rows, -1))
+    data = da.stack([da.stack([arrays[layer] for layer in row]) for row in chosen])
+    grid = grids.of_header(first)
+    times = np.array([date.time for date in dates], dtype="datetime64[ns]")
+    coords = {T: times, BANDS: np.array(names, dtype=str), Y: grid.y, X: grid.x}
+    cube = xr.DataArray(data, dims=DIMENSIONS, coords=coords, attrs={"stac": _stac(dates)})
+    cube.name = None
+    return with_crs(cube, grid.crs), first
+
+
+def _stac(dates: list[_Date]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for date in dates:
+        entries = [
+            {"id": item.id, "href": public_href(item.href), "properties": item.properties} for item in date.found
+        ]
+        found.setdefault(utc_day(date.time), []).extend(entries)
+    return found
+
+
+def _cut(cube: xr.DataArray, box: grids.Box, dates: list[_Date], source: _Source, first: Header) -> xr.DataArray:
+    grid = grids.of_header(first)
+    if grid.crs is not None:
+        rows, columns = grids.select_map(grid, box)
+        return cube.isel({Y: rows, X: columns})
+    every = {name: layer for date in reversed(dates) for name, layer in date.layers.items()}
+    coordinates = [every[name] for names in (LATITUDE, LONGITUDE) for name in [n for n in names if n in every][:1]]
+    if len(coordinates) < 2:
+        must = f"A spatial_extent in radar geometry needs bands of latitude and longitude, e.g. {LATITUDE[0]!r}"
+        do = "Load without spatial_extent, or add the coordinate bands to the collection"
+        raise OpenEOError("ProcessParameterInvalid", must, got=sorted(every), do=do)
+    for layer in coordinates:
+        grids.require_same(first, source.header(layer.href))
+    rows, columns = grids.select_radar(source.array(coordinates[0]), source.array(coordinates[1]), box)
+    return cube.isel({Y: rows, X: columns})
+
+
+def _assets_of(dates: list[_Date]) -> list[str]:
+    return sorted({str(asset.get("type")) for date in dates for item in date.found for asset in item.assets.values()})

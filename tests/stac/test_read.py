@@ -1,0 +1,397 @@
+import json
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from pyproj import CRS
+
+from local_runner.access import Access
+from local_runner.cube import crs_of
+from local_runner.errors import DataError, LimitExceededError, OpenEOError
+from local_runner.stac.bands import of_file_name
+from local_runner.stac.read import load
+from local_runner.stac.walk import date_in
+from tests import real_pair
+
+H, W = 12, 20
+LATITUDE = np.repeat(52 + np.arange(H, dtype=np.float32)[:, None] / 1000, W, axis=1)
+LONGITUDE = np.repeat(4 + np.arange(W, dtype=np.float32)[None] / 1000, H, axis=0)
+MAP = Affine(20, 0, 500_000, 0, -20, 5_800_000)
+UTM = CRS.from_epsg(32631)
+DATES = ("20240809T170739", "20240821T170739", "20240902T170740")
+
+
+def noise(seed=0, shape=(H, W)):
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def tiff(path, *bands, crs="EPSG:3857", transform=None, descriptions=(), **options):
+    kinds = {"driver": "GTiff", "dtype": bands[0].dtype, "count": len(bands), "crs": crs}
+    options["transform"] = transform or Affine(1, 0, 0, 0, -1, bands[0].shape[0])
+    with rasterio.open(path, "w", height=bands[0].shape[0], width=bands[0].shape[1], **kinds, **options) as file:
+        file.write(np.stack(bands))
+        for index, text in enumerate(descriptions, start=1):
+            file.set_band_description(index, text)
+
+
+def asset(href, *bands, **fields):
+    named = {"bands": [{"name": band} for band in bands]} if bands else {}
+    return {"href": href, "type": "image/tiff; application=geotiff", "roles": ["data"], **named, **fields}
+
+
+def item(name, moment, assets, **properties):
+    return {
+        "type": "Feature",
+        "stac_version": "1.1.0",
+        "id": name,
+        "geometry": None,
+        "properties": {"datetime": moment, **properties},
+        "links": [],
+        "assets": assets,
+    }
+
+
+def write(folder, name, document):
+    (folder / name).write_text(json.dumps(document))
+    return str(folder / name)
+
+
+def collection(folder, items, **fields):
+    for found in items:
+        write(folder, f"{found['id']}.json", found)
+    links = [{"rel": "item", "href": f"./{found['id']}.json"} for found in items]
+    return write(folder, "collection.json", {"type": "Collection", "id": "c", "links": links, **fields})
+
+
+def cube(url, **options):
+    return load(url, access=Access(), **options)
+
+
+@pytest.fixture
+def stack(tmp_path):
+    """Two dates with one band each, `i_VV` of noise 0 and 1, and `grid_lat`, `grid_lon` at the first date."""
+    tiff(tmp_path / "lat.tif", LATITUDE[::-1])
+    tiff(tmp_path / "lon.tif", LONGITUDE[::-1])
+    items = []
+    for seed, moment in enumerate(("2024-08-09T17:07:39Z", "2024-08-21T17:07:39.5Z")):
+        tiff(tmp_path / f"i{seed}.tif", noise(seed)[::-1])
+        items.append(item(f"d{seed}", moment, {"i": asset(f"./i{seed}.tif", "i_VV")}, platform="sentinel-1a"))
+    items[0]["assets"] |= {"lat": asset("./lat.tif", "grid_lat"), "lon": asset("./lon.tif", "grid_lon")}
+    return collection(tmp_path, items)
+
+
+def test_conventions_of_the_cube(stack):
+    found = cube(stack)
+    assert found.dims == ("t", "bands", "y", "x")
+    assert found.dtype == np.float32
+    assert found.bands.values.tolist() == ["i_VV", "grid_lat", "grid_lon"]
+    assert found.t.values.tolist() == np.array(["2024-08-09T17:07:39", "2024-08-21T17:07:39.5"], "M8[ns]").tolist()
+    assert found.attrs["stac"]["2024-08-21"] == [
+        {
+            "id": "d1",
+            "href": stack.replace("collection", "d1"),
+            "properties": {"datetime": "2024-08-21T17:07:39.5Z", "platform": "sentinel-1a"},
+        }
+    ]
+    assert crs_of(found) is None
+    assert found.name is None
+
+
+def test_a_flipped_raster_with_a_fake_crs_is_radar_geometry(stack):
+    found = cube(stack)
+    np.testing.assert_array_equal(found.y, np.arange(H))
+    np.testing.assert_array_equal(found.x, np.arange(W))
+    np.testing.assert_array_equal(found.sel(bands="i_VV").values, [noise(0), noise(1)])
+
+
+def test_coordinates_of_one_date_hold_for_all(stack):
+    found = cube(stack, temporal_extent=["2024-08-01", None])
+    for name, expected in (("grid_lat", LATITUDE), ("grid_lon", LONGITUDE)):
+        np.testing.assert_array_equal(found.sel(bands=name).values, [expected, expected])
+
+
+def test_the_real_pair_in_the_layout_of_the_cdse_process(tmp_path):
+    if not real_pair.SHARED.is_dir():
+        pytest.skip(f"{real_pair.SHARED} is not there")
+    found = cube(str(real_pair.write_real_pair(tmp_path)))
+    assert found.sizes == {"t": 2, "bands": 4, "y": 84, "x": 338}
+    assert found.bands.values.tolist() == ["i_VV", "q_VV", "grid_lat", "grid_lon"]
+    values = found.compute()
+    for at, date in enumerate(("20230319", "20230331")):
+        np.testing.assert_array_equal(values[at, 0], real_pair.read(f"i_VV_{date}"))
+        np.testing.assert_array_equal(values[at, 2], real_pair.read("latitude_VV"))
+
+
+@pytest.mark.parametrize("keyed", ["file", "band"])
+def test_names_without_metadata_come_from_the_files(tmp_path, keyed):
+    items = []
+    for at, moment in enumerate(DATES):
+        role, polarisation = ("prm", "vh_") if at == 0 else ("sec", "vh_" if at == 1 else "")
+        name = f"S1_2images_{role}_{moment}_{polarisation}i_VH.tif"
+        tiff(tmp_path / name, noise(at), transform=Affine(2, 0, 0, 0, 2, 0), crs=None)
+        key = name if keyed == "file" else "i"
+        assets = {key: {"href": name}, "tmp": {"href": "tmp_sec1.tif"}, f"{name}_0-{name}": {"href": name}}
+        items.append(item(f"d{at}", None, assets))
+    found = cube(collection(tmp_path, items))
+    assert found.bands.values.tolist() == ["i_VH"]
+    assert [str(t)[:19] for t in found.t.values] == [
+        "2024-08-09T17:07:39",
+        "2024-08-21T17:07:39",
+        "2024-09-02T17:07:40",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "band"),
+    [
+        ("S1_2images_prm_20180128T062713_vh_i_VH.tif", "i_VH"),
+        ("S1_2images_sec_20180203T062631_q_VH.tif", "q_VH"),
+        ("S1_2images_prm_20180128T062713_vh_grid_lat.tif", "grid_lat"),
+        ("coherence.tiff", "coherence"),
+    ],
+)
+def test_bands_of_file_names(name, band):
+    assert of_file_name(name) == band
+
+
+def test_dates_in_file_names():
+    assert str(date_in("openEO_2024-08-09Z.tif")) == "2024-08-09T00:00:00.000000000"
+    assert str(date_in("prm_20180128T062713_vh.tif")) == "2018-01-28T06:27:13.000000000"
+    assert date_in("openEO_99999999.tif") is None
+
+
+@pytest.mark.parametrize("interleave", ["pixel", "band"])
+def test_job_results_with_assets_on_the_collection(tmp_path, interleave):
+    for at, day in enumerate(("2024-08-09", "2024-08-21")):
+        bands = [noise(at), noise(at + 9), LATITUDE, LONGITUDE]
+        names = ("i_VV", "q_VV", "grid_lat", "grid_lon")
+        tiff(tmp_path / f"openEO_{day}Z.tif", *bands, descriptions=names, interleave=interleave)
+    assets = {f"openEO_{d}Z.tif": asset(f"openEO_{d}Z.tif") for d in ("2024-08-21", "2024-08-09")}
+    url = write(tmp_path, "results.json", {"type": "Collection", "id": "job", "links": [], "assets": assets})
+    found = cube(url, bands=["q_VV", "i_VV"])
+    assert [str(t)[:10] for t in found.t.values] == ["2024-08-09", "2024-08-21"]
+    np.testing.assert_array_equal(found[:, :, ::-1].values, [[noise(9), noise(0)], [noise(10), noise(1)]])
+
+
+def test_labels_of_the_collection_name_bands_of_a_file_that_does_not(tmp_path):
+    tiff(tmp_path / "openEO_2024-08-09Z.tif", noise(0), noise(1))
+    document = {"type": "Collection", "id": "job", "assets": {"a": {"href": "openEO_2024-08-09Z.tif"}}}
+    document["cube:dimensions"] = {"bands": {"type": "bands", "values": ["i_VV", "q_VV"]}}
+    assert cube(write(tmp_path, "collection.json", document)).bands.values.tolist() == ["i_VV", "q_VV"]
+
+
+def test_map_geometry_has_cell_centres_and_a_crs(tmp_path):
+    tiff(tmp_path / "a.tif", noise(), crs="EPSG:32631", transform=MAP)
+    found = cube(write(tmp_path, "a.json", item("a", "2024-08-09T00:00:00Z", {"a": asset("a.tif", "coherence")})))
+    assert crs_of(found) == UTM
+    assert found.x.values[:2].tolist() == [500_010, 500_030]
+    assert found.y.values[:2].tolist() == [5_799_990, 5_799_970]
+    np.testing.assert_array_equal(found[0, 0].values, noise())
+
+
+@pytest.mark.parametrize("kind", ["item", "features", "catalogue", "folder", "file URL"])
+def test_forms_of_an_address(tmp_path, stack, kind):
+    if kind == "features":
+        items = [json.loads((tmp_path / f"d{n}.json").read_text()) for n in (0, 1)]
+        stack = write(tmp_path, "items.json", {"type": "FeatureCollection", "features": items})
+    if kind == "catalogue":
+        links = [{"rel": "child", "href": "collection.json"}, {"rel": "child", "href": "catalog.json"}]
+        stack = write(tmp_path, "catalog.json", {"type": "Catalog", "id": "top", "links": links})
+    urls = {"item": str(tmp_path / "d0.json"), "folder": str(tmp_path), "file URL": f"file://{stack}"}
+    assert cube(urls.get(kind, stack)).sizes["t"] == (1 if kind == "item" else 2)
+
+
+def test_bands_by_name_key_and_common_name_in_the_given_order(tmp_path):
+    names = {"a": {"name": "B1", "eo:common_name": "red"}, "b": {"name": "B2"}}
+    for key in names:
+        tiff(tmp_path / f"{key}.tif", noise())
+    assets = {key: asset(f"{key}.tif") | {"bands": [band]} for key, band in names.items()}
+    url = write(tmp_path, "a.json", item("a", "2024-08-09T00:00:00Z", assets))
+    assert cube(url, bands=["b", "red"]).bands.values.tolist() == ["B2", "B1"]
+    with pytest.raises(
+        OpenEOError, match=r"^ProcessParameterInvalid: Each of 'bands' must be one of \('B1', 'B2'\), inst"
+    ):
+        cube(url, bands=["B3"])
+
+
+def test_assets_without_data_are_left_out(tmp_path, stack):
+    document = json.loads((tmp_path / "d1.json").read_text())
+    document["assets"]["quicklook"] = {"href": "none.tif", "type": "image/tiff", "roles": ["overview"]}
+    document["assets"]["png"] = {"href": "none.png", "type": "image/png", "roles": ["data"]}
+    write(tmp_path, "d1.json", document)
+    assert cube(stack).sizes["bands"] == 3
+
+
+def test_no_file_is_opened_that_is_not_selected(tmp_path, stack):
+    for name in ("i1.tif", "lat.tif", "lon.tif"):
+        (tmp_path / name).unlink()
+    found = cube(stack, temporal_extent=["2024-08-09", "2024-08-10"], bands=["i_VV"])
+    np.testing.assert_array_equal(found.values[0, 0], noise(0))
+
+
+@pytest.mark.parametrize(
+    ("extent", "days"),
+    [
+        (["2024-08-09", "2024-08-21"], ["2024-08-09"]),
+        (["2024-08-09T17:07:39Z", None], ["2024-08-09", "2024-08-21"]),
+        ([None, "2024-08-21T17:07:39.5Z"], ["2024-08-09"]),
+    ],
+)
+def test_temporal_extent_is_half_open(stack, extent, days):
+    assert [str(t)[:10] for t in cube(stack, temporal_extent=extent).t.values] == days
+
+
+def test_empty_and_idle_extents(stack):
+    with pytest.raises(OpenEOError, match=r"^TemporalExtentEmpty: "):
+        cube(stack, temporal_extent=["2024-08-09", "2024-08-09"])
+    with pytest.raises(OpenEOError, match=r"^NoDataAvailable: .* which has 2024-08-09, 2024-08-21, instead got"):
+        cube(stack, temporal_extent=["2020-01-01", "2021-01-01"])
+
+
+def test_properties_are_not_supported(stack):
+    with pytest.raises(OpenEOError, match=r"^PropertiesUnsupported: "):
+        cube(stack, properties={})
+
+
+def box(west, south, east, north, **crs):
+    return {"west": west, "south": south, "east": east, "north": north, **crs}
+
+
+def test_a_box_in_radar_geometry_selects_indices_that_are_kept(stack):
+    found = cube(stack, spatial_extent=box(4.0045, 52.0025, 4.0095, 52.0055), bands=["i_VV"])
+    assert found.x.values.tolist() == [5, 6, 7, 8, 9]
+    assert found.y.values.tolist() == [3, 4, 5]
+    np.testing.assert_array_equal(found.values[1, 0], noise(1)[3:6, 5:10])
+
+
+def test_a_box_in_radar_geometry_may_come_in_another_crs(stack):
+    found = cube(stack, spatial_extent=box(-180, 52.0025, 180, 52.0055, crs=4258))
+    assert found.y.values.tolist() == [3, 4, 5]
+
+
+def test_a_box_in_radar_geometry_needs_coordinates(tmp_path, stack):
+    with pytest.raises(OpenEOError, match=r"^ProcessParameterInvalid: A spatial_extent in radar geometry needs bands"):
+        cube(str(tmp_path / "d1.json"), spatial_extent=box(4, 52, 5, 53))
+    with pytest.raises(OpenEOError, match=r"^NoDataAvailable: spatial_extent must hold the centre of a pixel"):
+        cube(stack, spatial_extent=box(14, 52, 15, 53))
+
+
+def test_a_box_in_map_geometry_selects_centres(tmp_path):
+    tiff(tmp_path / "a.tif", noise(), crs="EPSG:32631", transform=MAP)
+    url = write(tmp_path, "a.json", item("a", "2024-08-09T00:00:00Z", {"a": asset("a.tif", "coherence")}))
+    found = cube(url, spatial_extent=box(500_030, 5_799_940, 500_069, 5_799_975, crs=32631))
+    assert found.x.values.tolist() == [500_030, 500_050]
+    assert found.y.values.tolist() == [5_799_970, 5_799_950]
+    assert cube(url, spatial_extent=box(2, 52, 4, 53)).shape == (1, 1, H, W)
+
+
+def test_polygons_are_not_supported(stack):
+    with pytest.raises(OpenEOError, match=r"^FeatureUnsupported: spatial_extent must be a bounding box"):
+        cube(stack, spatial_extent={"type": "Polygon", "coordinates": []})
+    with pytest.raises(OpenEOError, match=r"^ProcessParameterInvalid: spatial_extent must be a bounding box"):
+        cube(stack, spatial_extent={"west": 3})
+
+
+def test_dates_of_another_grid_are_refused(tmp_path, stack):
+    tiff(tmp_path / "i1.tif", noise(1, (H, W - 1)))
+    with pytest.raises(DataError, match=r"^GridsDiffer: .* i0.tif has shape \(12, 20\) .* i1.tif \(12, 19\)"):
+        cube(stack)
+
+
+def test_two_acquisitions_of_a_day_are_refused(tmp_path, stack):
+    document = json.loads((tmp_path / "d1.json").read_text())
+    document["properties"]["datetime"] = "2024-08-09T17:08:00Z"
+    write(tmp_path, "d1.json", document)
+    with pytest.raises(OpenEOError, match=r"^DatesNotUnique: .*; 2024-08-09 has d0 and d1"):
+        cube(stack)
+
+
+def test_items_of_one_acquisition_are_put_together(tmp_path):
+    for name in "iq":
+        tiff(tmp_path / f"{name}.tif", noise())
+    items = [item(n, "2024-08-09T17:07:39Z", {n: asset(f"{n}.tif", f"{n}_VV")}) for n in "iq"]
+    assert cube(collection(tmp_path, items)).bands.values.tolist() == ["i_VV", "q_VV"]
+
+
+def test_pairs_that_share_their_secondary_keep_apart(tmp_path):
+    items = []
+    for at, primary in enumerate(("2024-08-09", "2024-08-21")):
+        tiff(tmp_path / f"{at}.tif", noise(at))
+        times = {"insar:reference_datetime": f"{primary}T17:07:39Z", "insar:secondary_datetime": "2024-09-02T17:07:39Z"}
+        items.append(item(f"p{at}", "2024-09-02T17:07:39Z", {"coherence": asset(f"{at}.tif", "coherence")}, **times))
+    found = cube(collection(tmp_path, items))
+    assert found.bands.values.tolist() == ["coherence_20240809_20240902", "coherence_20240821_20240902"]
+    assert [str(t)[:10] for t in found.t.values] == ["2024-08-09"]
+    np.testing.assert_array_equal(found[0, :, ::-1].values, [noise(0), noise(1)])
+
+
+def test_a_band_that_a_date_lacks_is_nan_there(tmp_path, stack):
+    document = json.loads((tmp_path / "d1.json").read_text())
+    document["assets"]["i"]["bands"] = [{"name": "q_VV"}]
+    write(tmp_path, "d1.json", document)
+    found = cube(stack, bands=["i_VV", "q_VV"]).compute()
+    assert np.isnan(found.sel(bands="i_VV")[1]).all()
+    np.testing.assert_array_equal(found.sel(bands="q_VV")[1], noise(1))
+
+
+def test_what_leads_to_no_item(tmp_path):
+    with pytest.raises(OpenEOError, match=r"^NoDataAvailable: The STAC address must lead to items"):
+        cube(collection(tmp_path, []))
+    with pytest.raises(DataError, match=r"^DataCorrupt: .* must be a STAC Item"):
+        cube(write(tmp_path, "a.json", {}))
+    with pytest.raises(OpenEOError, match=r"^NoDataAvailable: The items must have GeoTIFF assets"):
+        cube(
+            collection(
+                tmp_path, [item("a", "2024-08-09T00:00:00Z", {"a": {"href": "a.nc", "type": "application/x-netcdf"}})]
+            )
+        )
+
+
+def test_numbers_of_items_and_assets_are_limited(tmp_path):
+    many = [item(str(n), "2024-08-09T00:00:00Z", {}) for n in range(1001)]
+    with pytest.raises(LimitExceededError, match=r"^TooManyItems: "):
+        cube(write(tmp_path, "a.json", {"type": "FeatureCollection", "features": many}))
+    assets = {str(n): asset("a.tif", "a") for n in range(201)}
+    with pytest.raises(LimitExceededError, match=r"^TooManyAssets: "):
+        cube(write(tmp_path, "b.json", item("a", "2024-08-09T00:00:00Z", assets)))
+
+
+@pytest.mark.parametrize(
+    "href", ["/etc/passwd", "../../../../etc/passwd", "/vsicurl/http://127.0.0.1/a.tif", "VRT:a.tif"]
+)
+def test_hostile_assets_are_refused(tmp_path, href):
+    url = write(tmp_path, "a.json", item("a", "2024-08-09T00:00:00Z", {"a": asset(href, "a")}))
+    with pytest.raises(OpenEOError, match=r"^AccessRefused: "):
+        cube(url)
+
+
+def test_a_file_of_another_size_than_recorded_is_refused(tmp_path):
+    tiff(tmp_path / "a.tif", noise())
+    url = write(tmp_path, "a.json", item("a", "2024-08-09T00:00:00Z", {"a": asset("a.tif", "a", **{"file:size": 7})}))
+    with pytest.raises(DataError, match=r"^DataCorrupt: .*a.tif must have 7 bytes, its file:size"):
+        cube(url)
+
+
+def test_a_truncated_file_is_named_when_the_cube_is_computed(tmp_path, stack):
+    tiff(tmp_path / "i1.tif", noise(1), compress="zstd")
+    (tmp_path / "i1.tif").write_bytes((tmp_path / "i1.tif").read_bytes()[:-200])
+    with pytest.raises(DataError, match=r"^DataCorrupt: .*i1.tif must be a whole, readable GeoTIFF"):
+        cube(stack).compute()
+
+
+def test_a_result_without_its_record_is_refused(tmp_path, stack):
+    document = json.loads((tmp_path / "collection.json").read_text())
+    document["links"].append({"rel": "processing-record", "href": "./record.json"})
+    write(tmp_path, "collection.json", document)
+    with pytest.raises(DataError, match=r"^ResultIncomplete: .* a folder without its record is no result"):
+        cube(stack)
+    write(tmp_path, "record.json", {})
+    assert cube(stack).sizes["t"] == 2
+
+
+def test_a_partial_folder_is_refused(tmp_path):
+    folder = tmp_path / "out.partial-0123456789ab"
+    folder.mkdir()
+    with pytest.raises(DataError, match=r"^ResultIncomplete: The folder must be a finished result"):
+        cube(collection(folder, []))

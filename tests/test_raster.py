@@ -1,0 +1,278 @@
+import hashlib
+import math
+import threading
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+import rasterio
+import xarray as xr
+from affine import Affine
+from pyproj import CRS
+from rasterio.errors import NotGeoreferencedWarning
+
+from local_runner import netcdf_writer, raster, raster_writer
+from local_runner.cube import parse_crs, with_crs
+from local_runner.errors import DataError, LimitExceededError, OpenEOError
+from local_runner.netcdf_writer import write_netcdf
+from local_runner.raster import open_bands, open_lazy, read_header
+from local_runner.raster_writer import Statistics, Target, write_geotiff
+
+UTM = CRS.from_epsg(32631)
+GRID = Affine(20, 0, 500_000, 0, -20, 5_800_000)
+
+
+def samples(*shape, dtype=np.float32):
+    return np.random.default_rng(0).standard_normal(shape).astype(dtype)
+
+
+def lazily(data):
+    return da.from_array(data, chunks=(100, 130))
+
+
+def foreign(path, data, **options):
+    """A GeoTIFF as other software writes it; `data` (bands, y, x)."""
+    count, height, width = data.shape
+    kinds = {"driver": "GTiff", "count": count, "height": height, "width": width, "dtype": data.dtype}
+    options.setdefault("transform", GRID)
+    with rasterio.open(path, "w", **kinds, **options) as file:
+        file.write(data)
+    return path
+
+
+@pytest.mark.parametrize("cog", [False, True])
+@pytest.mark.parametrize(("crs", "transform"), [(None, None), (UTM, GRID), (CRS.from_epsg(3857), Affine.identity())])
+def test_what_is_written_is_read(tmp_path, cog, crs, transform):
+    data = samples(700, 300)
+    data[3, :50] = np.nan
+    (written,) = write_geotiff(
+        [Target(tmp_path / "a.tif", lazily(data), "coherence", cog)], transform=transform, crs=crs
+    )
+    found = open_lazy(written.path)
+    np.testing.assert_array_equal(found.data.compute(), data)
+    assert (found.descriptions, found.dtype, found.crs) == (("coherence",), "float32", crs)
+    assert found.transform == (transform or Affine.identity())
+    assert math.isnan(found.nodata)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.tif"]
+
+
+def test_checksum_size_and_statistics_are_those_of_the_file(tmp_path):
+    data = samples(700, 300)
+    data[:9] = np.nan
+    (written,) = write_geotiff([Target(tmp_path / "a.tif", lazily(data), "a", cog=True)])
+    content = written.path.read_bytes()
+    assert written.checksum == "1220" + hashlib.sha256(content).hexdigest()
+    assert written.size == len(content)
+    found = written.statistics.as_stac()
+    assert found["count"] == 691 * 300
+    assert found["valid_percent"] == pytest.approx(100 * 691 / 700)
+    for name, function in (("minimum", np.nanmin), ("maximum", np.nanmax), ("mean", np.nanmean), ("stddev", np.nanstd)):
+        assert found[name] == pytest.approx(function(data.astype(float)), rel=1e-6)
+
+
+def test_statistics_of_nothing_but_nan():
+    found = Statistics()
+    found.add_block(np.full((3, 4), np.nan))
+    assert found.as_stac() == {"count": 0, "valid_percent": 0.0}
+
+
+def test_cog_has_overviews_and_plain_tiles_have_none(tmp_path):
+    data = lazily(samples(1100, 600))
+    write_geotiff(
+        [Target(tmp_path / "a.tif", data, "a", cog=True), Target(tmp_path / "b.tif", data, "b")],
+        crs=UTM,
+        transform=GRID,
+    )
+    with rasterio.open(tmp_path / "a.tif") as file:
+        assert file.overviews(1) == [2, 4]
+        assert file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+    with rasterio.open(tmp_path / "b.tif") as file:
+        assert (file.overviews(1), file.block_shapes, file.compression.value) == ([], [(512, 512)], "ZSTD")
+
+
+@pytest.mark.parametrize(("dtype", "stored"), [("int16", "int16"), ("bool", "uint8"), ("float64", "float32")])
+def test_types(tmp_path, dtype, stored):
+    data = (samples(40, 50) * 100).astype(dtype)
+    (written,) = write_geotiff([Target(tmp_path / "a.tif", lazily(data), "a")])
+    assert written.dtype == stored
+    np.testing.assert_array_equal(open_lazy(written.path).data.compute(), data.astype(np.float32))
+
+
+def test_complex_numbers_are_refused(tmp_path):
+    with pytest.raises(OpenEOError, match=r"^FormatUnsuitable: Band 'slc' must hold real numbers"):
+        write_geotiff([Target(tmp_path / "a.tif", lazily(samples(4, 4).astype(complex)), "slc")])
+
+
+def test_shared_work_is_done_once_in_one_pass(tmp_path):
+    calls = []
+
+    def count(block):
+        calls.append(1)
+        return block
+
+    base = lazily(samples(600, 130)).map_blocks(count, meta=np.empty((0, 0), np.float32))
+    calls.clear()
+    write_geotiff([Target(tmp_path / f"{n}.tif", base * n, str(n)) for n in range(1, 4)])
+    assert len(calls) == 6
+
+
+def test_bytes_are_the_same_whatever_the_scheduler(tmp_path):
+    data = lazily(samples(1600, 300))
+    sums = set()
+    for scheduler in ("synchronous", "threads", "threads"):
+        with dask.config.set(scheduler=scheduler):
+            written = write_geotiff([Target(tmp_path / f"{c}.tif", data, "a", cog=c) for c in (False, True)])
+        sums.add(tuple(w.checksum for w in written))
+    assert len(sums) == 1
+
+
+def test_what_the_disk_changed_is_found_when_read_back(tmp_path, monkeypatch):
+    calls = iter(range(99))
+    monkeypatch.setattr(raster_writer.zlib, "crc32", lambda _data: next(calls))
+    with pytest.raises(
+        DataError, match=r"^StorageFailed: a.tif must hold what was written \(the rows from 0 on differ"
+    ):
+        write_geotiff([Target(tmp_path / "a.tif", lazily(samples(40, 50)), "a", cog=True)])
+    assert not (tmp_path / "a.tif.draft").exists()
+
+
+def test_a_folder_that_is_missing_is_a_storage_error(tmp_path):
+    with pytest.raises(DataError, match=r"^StorageFailed: a.tif must hold what was written"):
+        write_geotiff([Target(tmp_path / "none" / "a.tif", lazily(samples(40, 50)), "a")])
+
+
+def test_sampled_values_are_kept(tmp_path):
+    data = samples(600, 50)
+    (written,) = write_geotiff([Target(tmp_path / "a.tif", lazily(data), "a", sample=((0, 511, 599), (0, 49)))])
+    np.testing.assert_array_equal(written.sample, data[[0, 511, 599]][:, [0, 49]])
+
+
+@pytest.mark.parametrize("interleave", ["pixel", "band"])
+def test_bands_of_one_file(tmp_path, interleave):
+    data = samples(3, 70, 80)
+    header = read_header(foreign(tmp_path / "a.tif", data, interleave=interleave))
+    np.testing.assert_array_equal(open_bands(header, [3, 1]).compute(), data[[2, 0]])
+    with pytest.raises(DataError, match=r"^DataCorrupt: .*a.tif must have band 4"):
+        open_lazy(tmp_path / "a.tif", 4)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "nodata"), [("int16", -32768), ("uint8", 255), ("float32", -9999.0), ("float64", 0.0)]
+)
+def test_nodata_becomes_nan(tmp_path, dtype, nodata):
+    data = np.ones((1, 20, 30), dtype)
+    data[0, 4] = nodata
+    found = open_lazy(foreign(tmp_path / "a.tif", data, nodata=nodata)).data
+    assert found.dtype == np.float32
+    values = found.compute()
+    assert np.isnan(values[4]).all()
+    assert np.isfinite(np.delete(values, 4, axis=0)).all()
+
+
+def test_chunks_are_whole_rows_of_whole_blocks(tmp_path):
+    header = read_header(foreign(tmp_path / "a.tif", samples(1, 600, 900), tiled=True, blockxsize=256, blockysize=128))
+    assert open_bands(header, [1]).chunks == ((1,), (512, 88), (900,))
+
+
+def test_no_warning_in_threads_for_a_file_without_georeferencing(tmp_path):
+    with pytest.warns(NotGeoreferencedWarning):
+        foreign(tmp_path / "a.tif", samples(1, 30, 40), transform=None)
+    failures = []
+
+    def read():
+        try:
+            open_lazy(tmp_path / "a.tif").data.compute(scheduler="synchronous")
+        except Exception as error:  # noqa: BLE001
+            failures.append(error)
+
+    threads = [threading.Thread(target=read) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+@pytest.mark.parametrize("kept", [0.999, 0.5, 0.01])
+def test_a_truncated_file_is_named_when_it_is_opened_or_computed(tmp_path, kept):
+    (written,) = write_geotiff([Target(tmp_path / "cut.tif", lazily(samples(1100, 600)), "a")])
+    content = written.path.read_bytes()
+    written.path.write_bytes(content[: int(len(content) * kept)])
+    with pytest.raises(DataError, match=r"^DataCorrupt: .*cut.tif must be a whole, readable GeoTIFF"):
+        open_lazy(written.path).data.compute()
+
+
+@pytest.mark.parametrize("content", [b"", b"<VRTDataset/>", b"\x89HDF\r\n", b"II*\0", b"MM\0*\xff\xff\xff\xff"])
+def test_what_is_no_tiff_is_refused(tmp_path, content):
+    (tmp_path / "a.tif").write_bytes(content)
+    with pytest.raises(DataError, match=r"^DataCorrupt: "):
+        read_header(tmp_path / "a.tif")
+
+
+def test_a_header_that_asks_for_too_much_is_refused(tmp_path):
+    options = {"driver": "GTiff", "count": 1, "dtype": "float32", "transform": GRID, "SPARSE_OK": True}
+    with rasterio.open(tmp_path / "a.tif", "w", width=200_000, height=200_000, tiled=True, BIGTIFF="YES", **options):
+        pass
+    with pytest.raises(LimitExceededError, match=r"^ArrayTooLarge: a band of .*a.tif must have at most 8192 MiB"):
+        read_header(tmp_path / "a.tif")
+    block = {"blockxsize": 8192, "blockysize": 8192, "compress": "zstd"}
+    with rasterio.open(tmp_path / "b.tif", "w", width=8192, height=8192, tiled=True, **block, **options):
+        pass
+    with pytest.raises(LimitExceededError, match=r"^ArrayTooLarge: a compressed block of .*b.tif must have at most 64"):
+        read_header(tmp_path / "b.tif")
+
+
+def test_complex_files_are_refused(tmp_path):
+    foreign(tmp_path / "a.tif", samples(1, 4, 4).astype(np.complex64))
+    with pytest.raises(OpenEOError, match=r"^FormatUnsuitable: .*a.tif must hold real numbers"):
+        read_header(tmp_path / "a.tif")
+
+
+def test_sidecar_files_are_not_looked_at(tmp_path):
+    foreign(tmp_path / "a.tif", samples(1, 30, 40), crs=UTM)
+    (tmp_path / "a.tif.aux.xml").write_text("<PAMDataset><SRS>EPSG:4326</SRS></PAMDataset>")
+    assert read_header(tmp_path / "a.tif").crs == UTM
+
+
+def test_a_path_with_odd_characters_is_a_path(tmp_path):
+    path = foreign(tmp_path / "a b#c?d%20e.tif", samples(1, 3, 4))
+    assert open_lazy(path).data.shape == (3, 4)
+    assert raster.read_header(path).path == path
+
+
+def cube(crs=None):
+    data = da.from_array(samples(2, 2, 600, 70), chunks=(1, 1, 256, 70))
+    coords = {
+        "t": np.array(["2023-03-19T05:50:33.5", "2023-03-31"], "datetime64[ns]"),
+        "bands": ["coherence", "phase"],
+        "y": np.arange(600),
+        "x": np.arange(70),
+    }
+    return with_crs(xr.DataArray(data, dims=("t", "bands", "y", "x"), coords=coords), crs)
+
+
+@pytest.mark.parametrize("crs", [None, 32631, 4326])
+def test_netcdf_holds_bands_as_variables_with_cf_metadata(tmp_path, crs):
+    expected = cube(None if crs is None else parse_crs(crs))
+    attributes = {"coherence": {"units": "1", "long_name": "coherence magnitude"}}
+    written = write_netcdf(tmp_path / "a.nc", expected, attributes=attributes, title="a")
+    with xr.open_dataset(tmp_path / "a.nc", decode_coords="all") as found:
+        np.testing.assert_array_equal(found.phase.values, expected.sel(bands="phase").values)
+        np.testing.assert_array_equal(found.t.values, expected.t.values)
+        assert found.attrs["Conventions"] == "CF-1.11"
+        assert found.coherence.attrs["units"] == "1"
+        names = {None: None, 32631: "projection_x_coordinate", 4326: "longitude"}
+        assert found.x.attrs.get("standard_name") == names[crs]
+        assert ("spatial_ref" in found.coords) == (crs is not None)
+        assert found.coherence.encoding.get("grid_mapping") == (None if crs is None else "spatial_ref")
+    content = (tmp_path / "a.nc").read_bytes()
+    assert written["phase"].checksum == "1220" + hashlib.sha256(content).hexdigest()
+    assert written["phase"].statistics.valid == 2 * 600 * 70
+
+
+def test_netcdf_that_differs_when_read_back_is_a_storage_error(tmp_path, monkeypatch):
+    calls = iter(range(99))
+    monkeypatch.setattr(netcdf_writer.zlib, "crc32", lambda _data: next(calls))
+    with pytest.raises(DataError, match=r"^StorageFailed: a.nc must hold what was written \(coherence differs"):
+        write_netcdf(tmp_path / "a.nc", cube(), attributes={}, title="a")
