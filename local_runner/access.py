@@ -31,7 +31,7 @@ ASSET_LIMIT: Final = 20 * 2**30
 _LONGEST_HREF: Final = 8192
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _DEFAULT_PORT: Final = {"http": 80, "https": 443}
-_INDEX: Final = ("collection.json", "catalog.json", "item.json")
+_INDEX: Final = ("collection.json", "catalog.json", "item.json", "job-results.json")
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def is_remote(href: str) -> bool:
 def locate(url: str | os.PathLike[str], *, documents: bool = True) -> str:
     """Absolute path or http(s) URL of what the caller names: URL, `file://` URL of this machine, or path.
 
-    A folder stands for the `collection.json`, `catalog.json` or `item.json` in it if `documents`.
+    A folder stands for the `collection.json`, `catalog.json`, `item.json` or `job-results.json` in it if `documents`.
     """
     text = os.fspath(url)
     _check_text(text)

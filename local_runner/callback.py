@@ -6,12 +6,8 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 
-class Callback(ABC):
-    """A process graph as a function of its parameters; parameters of the scopes around it stay visible."""
-
-    @abstractmethod
-    def __call__(self, **parameters: Any) -> Any:
-        """Evaluate the graph anew with these parameters and return the value of its result node."""
+class CallbackOutline(ABC):
+    """What is known of a callback before anything is evaluated."""
 
     @property
     @abstractmethod
@@ -27,6 +23,14 @@ class Callback(ABC):
     def is_single_udf(self) -> bool:
         """Whether the graph is one `run_udf` node."""
         return self.process_ids == ("run_udf",)
+
+
+class Callback(CallbackOutline):
+    """A process graph as a function of its parameters; parameters of the scopes around it stay visible."""
+
+    @abstractmethod
+    def __call__(self, **parameters: Any) -> Any:
+        """Evaluate the graph anew with these parameters and return the value of its result node."""
 
     @abstractmethod
     def udf_arguments(self, **parameters: Any) -> tuple[str, dict[str, Any]]:

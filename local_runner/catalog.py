@@ -11,13 +11,14 @@ import importlib.resources
 import json
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import xarray as xr
 
 from local_runner import parameters
 from local_runner.access import Access
+from local_runner.callback import CallbackOutline
 from local_runner.errors import DataError, OpenEOError
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
     from local_runner.execution import Execution
+
+_SUBTYPE_OF_CALLBACKS: Final = "process-graph"
 
 
 def _files(package: str, suffix: str) -> dict[str, Traversable]:
@@ -85,7 +88,7 @@ def find(process_id: str, namespace: str | None, execution: Execution) -> dict[s
     """
     if namespace in (None, "user"):
         if process_id in execution.processes:
-            return dict(execution.processes[process_id])
+            return _definition(dict(execution.processes[process_id]), process_id)
         if process_id in ids():
             return load(process_id)
     if namespace in (None, "user", "predefined", "backend"):
@@ -96,11 +99,12 @@ def find(process_id: str, namespace: str | None, execution: Execution) -> dict[s
         raise OpenEOError("ProcessUnsupported", "process_id must name a known process", got=process_id, do=do)
     found = execution.access.naming(namespace).read_json(namespace)
     if isinstance(found.get("processes"), list):
-        found = next((p for p in found["processes"] if p.get("id") == process_id), found)
-    definition = _definition(found, namespace)
-    if definition.get("id") != process_id:
+        found = next((p for p in found["processes"] if isinstance(p, dict) and p.get("id") == process_id), found)
+    if found.get("id") != process_id:
         must = f"The process at {namespace} must have the id {process_id!r}"
-        raise OpenEOError("ProcessUnsupported", must, got=definition.get("id"))
+        raise OpenEOError("ProcessUnsupported", must, got=found.get("id"))
+    definition = _definition(found, namespace)
+    check_declaration(definition)
     return definition
 
 
@@ -116,43 +120,82 @@ def _is_url(text: str) -> bool:
     return urlsplit(text).scheme in ("http", "https")
 
 
+def check_declaration(process: Mapping[str, Any]) -> None:
+    """Raise `ProcessGraphInvalid` unless the parameters of a process have names and valid schemas without references."""
+    from jsonschema import Draft7Validator, SchemaError  # noqa: PLC0415  (slow to import)
+
+    declared = process.get("parameters")
+    if not isinstance(declared, list | None) or not all(
+        isinstance(p, dict) and isinstance(p.get("name"), str) for p in declared or ()
+    ):
+        raise OpenEOError("ProcessGraphInvalid", "The parameters of a process must be objects with names", got=declared)
+    for parameter in declared or ():
+        must = f"The schema of the parameter {parameter['name']!r} must be JSON Schema draft 7 without $ref"
+        for schema in parameters.alternatives(parameter):
+            if not isinstance(schema, dict) or "$ref" in json.dumps(schema):  # a reference would open a URL
+                raise OpenEOError("ProcessGraphInvalid", must, got=schema)
+            try:
+                Draft7Validator.check_schema(schema, format_checker=Draft7Validator.FORMAT_CHECKER)
+            except SchemaError as error:
+                raise OpenEOError("ProcessGraphInvalid", f"{must} ({error.message})", got=schema) from None
+
+
 def complete_parameters(process: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values with the defaults of a process filled in, each checked against its JSON Schema.
+    """Values with the defaults of a process filled in, each checked against its JSON Schema, as plain JSON.
 
     Raises `ProcessParameterUnsupported`, `ProcessParameterRequired` and `ProcessParameterInvalid`. A bare graph declares
     nothing: its values pass as they are.
     """
-    if "parameters" not in process:
+    if process.get("parameters") is None:
         return dict(values)
-    check_arguments(process, values)
-    return {p["name"]: values.get(p["name"], p.get("default")) for p in process["parameters"]}
+    defaults = {p["name"]: p.get("default") for p in process["parameters"]}
+    return defaults | check_arguments(process, values)
 
 
 def check_arguments(
     process: Mapping[str, Any], values: Mapping[str, Any], known: Callable[[Any], bool] = lambda _: True
-) -> None:
-    """Check names and, where `known(value)`, values for a process; see `complete_parameters`."""
-    declared = {p["name"]: p for p in process.get("parameters", ())}
+) -> dict[str, Any]:
+    """Check names and, where `known(value)`, values for a process, and return these; see `complete_parameters`."""
+    declared = {p["name"]: p for p in process.get("parameters") or ()}
     name_of_process = str(process.get("id", "process_graph"))
     for name in values:
         parameters.require_known(name, declared, name_of_process)
+    found = {}
     for name, parameter in declared.items():
         if name in values:
             if known(values[name]):
-                check_parameter(parameter, values[name], name_of_process)
+                found[name] = check_parameter(parameter, values[name], name_of_process)
         elif not parameter.get("optional"):
             raise parameters.required(parameter, name_of_process, f"the argument {name!r}")
+    return found
 
 
-def check_parameter(parameter: Mapping[str, Any], value: Any, process: str) -> None:
-    """Raise `ProcessParameterInvalid` unless a value, which may be a cube, is valid for a declared parameter."""
-    takes_cube = parameters.is_cube(parameter)
-    if isinstance(value, xr.DataArray) and not takes_cube and parameter.get("schema"):
-        must = f"The parameter {parameter['name']!r} of {process!r} must not be a cube"
-        raise OpenEOError("ProcessParameterInvalid", must, got=dict(value.sizes))
+def check_parameter(parameter: Mapping[str, Any], value: Any, process: str) -> Any:
+    """Value, which may be a cube or a callback, if it is valid for a declared parameter; else `ProcessParameterInvalid`."""
+    what = f"The parameter {parameter['name']!r} of {process!r} must"
+    schemas = parameters.alternatives(parameter)
+    anything = {} in schemas
     if isinstance(value, xr.DataArray):
-        return
-    if takes_cube:
-        must = f"The parameter {parameter['name']!r} of {process!r} must be a cube"
-        raise OpenEOError("ProcessParameterInvalid", must, got=value, do="On the command line: --input NAME=STAC")
-    parameters.checked(parameter, value, process)
+        if not parameters.is_cube(parameter) and not anything:
+            raise OpenEOError("ProcessParameterInvalid", f"{what} not be a cube", got=dict(value.sizes))
+        return value
+    if isinstance(value, CallbackOutline):
+        if _SUBTYPE_OF_CALLBACKS not in (s.get("subtype") for s in schemas) and not anything:
+            raise OpenEOError("ProcessParameterInvalid", f"{what} not be a process graph", got=value.process_ids)
+        return value
+    values = [s for s in schemas if s.get("subtype") != _SUBTYPE_OF_CALLBACKS and not parameters.is_cube({"schema": s})]
+    if values:
+        return parameters.checked({**parameter, "schema": values}, value, process)
+    if parameters.is_cube(parameter):
+        do = "On the command line: --input NAME=STAC"
+        raise OpenEOError("ProcessParameterInvalid", f"{what} be a cube", got=value, do=do)
+    raise OpenEOError("ProcessParameterInvalid", f"{what} be a process graph", got=value)
+
+
+def callback_parameters(process: Mapping[str, Any]) -> dict[str, tuple[str, ...] | None]:
+    """Names that each parameter of a process hands to a callback; None where they are not declared."""
+    found: dict[str, tuple[str, ...] | None] = {}
+    for parameter in process.get("parameters") or ():
+        lists = [s["parameters"] for s in parameters.alternatives(parameter) if isinstance(s.get("parameters"), list)]
+        found[parameter["name"]] = tuple(str(p.get("name")) for p in lists[0]) if lists else None
+    return found

@@ -153,7 +153,7 @@ def parse_crs(given: int | str | CRS) -> CRS:
 
 def with_crs(cube: xr.DataArray, crs: CRS | None) -> xr.DataArray:
     """The cube with its CRS set (None: removed, as in radar geometry)."""
-    bare = cube.drop_vars("spatial_ref", errors="ignore")
+    bare = cube.drop_vars("spatial_ref", errors="ignore").copy(deep=False)  # drop_vars shares the attributes
     bare.attrs = {k: v for k, v in bare.attrs.items() if k not in ("crs", "grid_mapping")}
     bare.encoding.pop("grid_mapping", None)
     return bare if crs is None else bare.rio.write_crs(crs)

@@ -89,7 +89,9 @@ class _Quoted(str):
 def repr_of(value: Any, longest: int = 200) -> str:
     """`repr` cut to a readable length."""
     text = repr(value)
-    return text if len(text) <= longest else f"{text[:longest]}... ({len(text)} characters)"
+    return (
+        text if isinstance(value, _Quoted) or len(text) <= longest else f"{text[:longest]}... ({len(text)} characters)"
+    )
 
 
 def _restore(kind: type[OpenEOError], code: str, must: str, do: str, node: str, has_got: bool, got: str) -> OpenEOError:  # noqa: FBT001

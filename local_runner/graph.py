@@ -16,9 +16,9 @@ import xarray as xr
 
 from local_runner import catalog
 from local_runner.access import Access
-from local_runner.callback import Callback
+from local_runner.callback import Callback, CallbackOutline
 from local_runner.cube import inherit
-from local_runner.errors import LimitExceededError, OpenEOError
+from local_runner.errors import LimitExceededError, OpenEOError, repr_of
 from local_runner.execution import Execution
 from local_runner.processes import Process, registry
 from local_runner.profiles import load_profile
@@ -53,16 +53,19 @@ def evaluate(
 def evaluate_with(process_graph: Mapping[str, Any], parameters: Mapping[str, Any], execution: Execution) -> Any:
     """`evaluate` in surroundings that the caller made."""
     process = process_graph if "process_graph" in process_graph else {"process_graph": process_graph}
+    catalog.check_declaration(process)
     graph = Graph.read(process["process_graph"])
     values = catalog.complete_parameters(process, parameters)
-    graph.check(frozenset(values), _Surroundings(execution))
-    return Scope(graph, values, execution).value(every_end=True)
+    surroundings = Surroundings(execution)
+    graph.check(frozenset(values), surroundings)
+    return Scope(graph, values, surroundings).value(every_end=True)
 
 
 def check_graph(process: Mapping[str, Any], execution: Execution) -> None:
     """Everything that `evaluate` checks before it calls a process, for a process object with unknown parameter values."""
-    names = frozenset(p["name"] for p in process.get("parameters", ()))
-    Graph.read(process["process_graph"]).check(names, _Surroundings(execution))
+    catalog.check_declaration(process)
+    names = frozenset(p["name"] for p in process.get("parameters") or ())
+    Graph.read(process["process_graph"]).check(names, Surroundings(execution))
 
 
 @dataclass(frozen=True)
@@ -88,19 +91,32 @@ class Node:
 
 
 @dataclass(frozen=True)
-class _Surroundings:
-    """What a check carries: the processes being called, and those that have been checked."""
+class _Definition:
+    """A user-defined process that has been checked, and how many levels of callbacks and processes it goes down."""
 
-    execution: Execution
-    calling: tuple[tuple[str | None, str], ...] = ()
-    checked: set[tuple[str | None, str]] = field(default_factory=set)
-
-    def inside(self, key: tuple[str | None, str]) -> _Surroundings:
-        return _Surroundings(self.execution, (*self.calling, key), self.checked)
+    process: Mapping[str, Any]
+    graph: Graph
+    height: int
 
 
 @dataclass(frozen=True)
-class Graph:
+class Surroundings:
+    """What checking and evaluating carry along: the processes being checked, and the definitions found so far.
+
+    A definition is read once: what has been checked is what runs.
+    """
+
+    execution: Execution
+    calling: tuple[tuple[str | None, str], ...] = ()
+    definitions: dict[tuple[str | None, str], _Definition] = field(default_factory=dict)
+
+    def inside(self, key: tuple[str | None, str]) -> Surroundings:
+        """The same for the nodes of a user-defined process."""
+        return Surroundings(self.execution, (*self.calling, key), self.definitions)
+
+
+@dataclass(frozen=True, repr=False)
+class Graph(CallbackOutline):
     """A flat process graph: nodes in JSON order, the result node, and the nodes that no other node refers to."""
 
     nodes: Mapping[str, Node]
@@ -108,17 +124,29 @@ class Graph:
     ends: tuple[str, ...]
     depth: int = field(default=0, compare=False)
 
+    def __repr__(self) -> str:
+        return f"a process graph of {len(self.nodes)} nodes"
+
     @classmethod
-    def read(cls, raw: Any, depth: int = 0) -> Graph:
-        """Compile a flat graph; raises `ProcessGraphInvalid` for anything that is none, cycles included."""
+    def read(cls, raw: Any, depth: int = 0, path: str = "") -> Graph:
+        """Compile a flat graph; raises `ProcessGraphInvalid` for anything that is none, cycles included.
+
+        `path` is put before the ids of nodes in errors.
+        """
+        try:
+            return cls._read(raw, depth, path)
+        except OpenEOError as error:
+            raise error.at(path.rstrip("/")) from None
+
+    @classmethod
+    def _read(cls, raw: Any, depth: int, path: str) -> Graph:
         if not isinstance(raw, dict) or not raw:
             raise OpenEOError(
                 "ProcessGraphMissing", "A process graph must be an object with at least one node", got=raw
             )
         if len(raw) > MAX_NODES or depth > MAX_DEPTH:
-            limit = f"A process graph must have at most {MAX_NODES} nodes and callbacks nested {MAX_DEPTH} deep"
-            raise LimitExceededError("ProcessGraphComplexity", limit, got=f"{len(raw)} nodes at depth {depth}")
-        nodes = {node_id: _read_node(node_id, node, depth) for node_id, node in raw.items()}
+            raise _too_complex(f"{len(raw)} nodes at depth {depth}")
+        nodes = {node_id: _read_node(node_id, node, depth, path) for node_id, node in raw.items()}
         results = [node_id for node_id, node in raw.items() if node.get("result") is True]
         if len(results) != 1:
             do = "Set 'result': true on one node"
@@ -129,63 +157,89 @@ class Graph:
         for node in nodes.values():
             for target in _targets(node):
                 if target not in nodes:
-                    do = f"The nodes are {tuple(nodes)}"
+                    do = f"The nodes are {repr_of(tuple(nodes))}"
                     must = "from_node must name a node of the same graph"
-                    raise OpenEOError("ProcessGraphInvalid", must, got=target, do=do).at(node.id)
+                    raise OpenEOError("ProcessGraphInvalid", must, got=target, do=do).at(f"{path}{node.id}")
                 referred.add(target)
-        _refuse_cycles(nodes)
+        _refuse_cycles(nodes, path)
         ends = tuple(node_id for node_id in nodes if node_id not in referred and node_id != results[0])
         return cls(nodes, results[0], ends, depth)
 
-    def check(self, parameters: frozenset[str], surroundings: _Surroundings, path: str = "") -> None:
-        """Check process ids, argument names, literal arguments and parameter names, callbacks and processes included."""
+    @property
+    def process_ids(self) -> tuple[str, ...]:
+        """Ids of the processes in the graph and in its callbacks."""
+        return tuple(_process_ids(self))
+
+    def check(self, parameters: frozenset[str] | None, surroundings: Surroundings, path: str = "") -> int:
+        """Check process ids, argument names, literal arguments and parameter names, callbacks and processes included.
+
+        `parameters` are the names that are visible, None where they are not known. Returns the greatest depth reached.
+        """
+        deepest = self.depth
         for node in self.nodes.values():
             try:
-                self._check_node(node, parameters, surroundings, f"{path}{node.id}")
+                deepest = max(deepest, self._check_node(node, parameters, surroundings, f"{path}{node.id}"))
             except OpenEOError as error:
                 raise error.at(f"{path}{node.id}") from None
+        return deepest
 
-    def _check_node(self, node: Node, parameters: frozenset[str], surroundings: _Surroundings, path: str) -> None:
+    def _check_node(self, node: Node, parameters: frozenset[str] | None, surroundings: Surroundings, path: str) -> int:
         for name in _parameter_names(node.arguments):
-            if name not in parameters:
+            if parameters is not None and name not in parameters:
                 do = f"The parameters here are {tuple(sorted(parameters))}"
                 raise OpenEOError("ProcessParameterMissing", "from_parameter must name a parameter", got=name, do=do)
-        process = _predefined(node)
-        if process is None:
-            self._check_definition(node, surroundings, path)
-            return
-        process.check_names(node.arguments)
+        process, deepest = _predefined(node), self.depth
+        if process is not None:
+            self._check_arguments(node, process, surroundings)
+            handed = {name: p.callback_parameters for name, p in process.parameters.items()}
+        else:
+            deepest = self._check_definition(node, surroundings, path)
+            handed = catalog.callback_parameters(surroundings.definitions[node.namespace, node.process_id].process)
         for name, value in node.arguments.items():
-            handed = process.parameters[name].callback_parameters
-            if isinstance(value, Graph) and handed is not None:
-                value.check(parameters | set(handed), surroundings, f"{path}/")
-            elif _is_literal(value):
-                process.check_value(name, value)
-        literal = {name: value for name, value in node.arguments.items() if _is_literal(value)}
-        surroundings.execution.profile.enforce(process.id, literal, warn=False)
+            for callback in _callbacks(value):
+                more = handed.get(name)
+                visible = None if more is None or parameters is None else parameters | set(more)
+                deepest = max(deepest, callback.check(visible, surroundings, f"{path}/"))
+        return deepest
 
-    def _check_definition(self, node: Node, surroundings: _Surroundings, path: str) -> None:
+    def _check_arguments(self, node: Node, process: Process, surroundings: Surroundings) -> None:
+        process.check_names(node.arguments)
+        known = process.defaults(node.arguments)
+        for name, value in node.arguments.items():
+            is_callback = isinstance(value, Graph) and process.parameters[name].callback_parameters is not None
+            if not is_callback and (isinstance(value, Graph) or _is_literal(value)):
+                process.check_value(name, value)
+            if is_callback or _is_literal(value):
+                known[name] = value
+        surroundings.execution.profile.enforce(process.id, known, warn=False)
+
+    def _check_definition(self, node: Node, surroundings: Surroundings, path: str) -> int:
         key = (node.namespace, node.process_id)
-        if key in surroundings.calling or len(surroundings.calling) >= MAX_DEPTH:
-            chain = tuple(process_id for _, process_id in (*surroundings.calling, key))
+        chain = tuple(process_id for _, process_id in (*surroundings.calling, key))
+        if key in surroundings.calling:
             raise OpenEOError("ProcessGraphInvalid", "A process must not call itself", got=chain)
-        definition = catalog.find(node.process_id, node.namespace, surroundings.execution)
-        catalog.check_arguments(definition, node.arguments, known=_is_literal)
-        if key in surroundings.checked:
-            return
-        inner = frozenset(p["name"] for p in definition.get("parameters", ()))
-        graph = Graph.read(definition["process_graph"], self.depth + 1)
-        graph.check(inner, surroundings.inside(key), f"{path}/")
-        surroundings.checked.add(key)
+        known = surroundings.definitions.get(key)
+        process = catalog.find(*key[::-1], surroundings.execution) if known is None else known.process
+        catalog.check_arguments(process, node.arguments, known=_is_literal)
+        if known is None:
+            graph = Graph.read(process["process_graph"], self.depth + 1, f"{path}/")
+            inner = frozenset(p["name"] for p in process.get("parameters") or ())
+            deepest = graph.check(inner, surroundings.inside(key), f"{path}/")
+            known = _Definition(process, graph, deepest - graph.depth)
+            surroundings.definitions[key] = known
+        deepest = self.depth + 1 + known.height
+        if deepest > MAX_DEPTH:
+            raise _too_complex(f"{chain} at depth {self.depth}")
+        return deepest
 
 
 class Scope:
     """One evaluation of a graph: the values of its parameters and of the nodes called so far."""
 
-    def __init__(self, graph: Graph, parameters: Mapping[str, Any], execution: Execution, path: str = "") -> None:
+    def __init__(self, graph: Graph, parameters: Mapping[str, Any], surroundings: Surroundings, path: str = "") -> None:
         self.graph = graph
         self.parameters = parameters
-        self.execution = execution
+        self.surroundings = surroundings
         self.path = path
         self._values: dict[str, Any] = {}
 
@@ -195,7 +249,7 @@ class Scope:
             stack = [goal]
             while stack:
                 node = self.graph.nodes[stack[-1]]
-                waiting = [n for n in self._needs(node) if n not in self._values]
+                waiting = [] if node.id in self._values else [n for n in self._needs(node) if n not in self._values]
                 if waiting:
                     stack += waiting
                     continue
@@ -250,7 +304,7 @@ class Scope:
             arguments = self._arguments(node)
             process = _predefined(node)
             if process is not None:
-                result = call_process(process, arguments, self.execution)
+                result = call_process(process, arguments, self.surroundings.execution)
             else:
                 result = self._call_definition(node, arguments, path)
         except OpenEOError as error:
@@ -263,10 +317,9 @@ class Scope:
         return result
 
     def _call_definition(self, node: Node, arguments: dict[str, Any], path: str) -> Any:
-        definition = catalog.find(node.process_id, node.namespace, self.execution)
-        values = catalog.complete_parameters(definition, arguments)
-        graph = Graph.read(definition["process_graph"], self.graph.depth + 1)
-        return Scope(graph, values, self.execution, f"{path}/").value()
+        definition = self.surroundings.definitions[node.namespace, node.process_id]
+        values = catalog.complete_parameters(definition.process, arguments)
+        return Scope(definition.graph, values, self.surroundings, f"{path}/").value()
 
 
 class GraphCallback(Callback):
@@ -278,7 +331,7 @@ class GraphCallback(Callback):
         self.path = path
 
     def _scope(self, parameters: Mapping[str, Any]) -> Scope:
-        return Scope(self.graph, {**self.outer.parameters, **parameters}, self.outer.execution, f"{self.path}/")
+        return Scope(self.graph, {**self.outer.parameters, **parameters}, self.outer.surroundings, f"{self.path}/")
 
     def __call__(self, **parameters: Any) -> Any:
         """Value of the callback's result node."""
@@ -287,7 +340,7 @@ class GraphCallback(Callback):
     @property
     def process_ids(self) -> tuple[str, ...]:
         """Ids of the processes in the graph and in its callbacks."""
-        return tuple(_process_ids(self.graph))
+        return self.graph.process_ids
 
     def udf_arguments(self, **parameters: Any) -> tuple[str, dict[str, Any]]:
         """Path and resolved arguments, without `data`, of the one `run_udf` node."""
@@ -301,7 +354,7 @@ def call_process(process: Process, arguments: Mapping[str, Any], execution: Exec
     process.check_names(arguments)
     for name, value in arguments.items():
         process.check_value(name, value)
-    execution.profile.enforce(process.id, arguments)
+    execution.profile.enforce(process.id, process.defaults(arguments) | dict(arguments))
     extra = {"execution": execution} if process.takes_execution else {}
     return process.function(**arguments, **extra)
 
@@ -310,36 +363,51 @@ def _predefined(node: Node) -> Process | None:
     return registry().get(node.process_id) if node.namespace in (None, "predefined", "backend") else None
 
 
-def _read_node(node_id: str, raw: Any, depth: int) -> Node:
-    if not isinstance(raw, dict) or not isinstance(raw.get("process_id"), str):
-        raise OpenEOError("ProcessGraphInvalid", "A node must be an object with a process_id", got=raw).at(node_id)
-    unknown = sorted(set(raw) - _NODE_KEYS)
-    if unknown:
-        must = f"A node must have no keys but {tuple(sorted(_NODE_KEYS))}"
-        raise OpenEOError("ProcessGraphInvalid", must, got=unknown).at(node_id)
-    given = raw.get("arguments", {})
-    if not isinstance(given, dict):
-        raise OpenEOError("ProcessGraphInvalid", "The arguments of a node must be an object", got=given).at(node_id)
-    arguments = {name: _compile(value, depth, 0) for name, value in given.items()}
+def _read_node(node_id: str, raw: Any, depth: int, path: str) -> Node:
+    try:
+        if not isinstance(raw, dict) or not isinstance(raw.get("process_id"), str):
+            raise OpenEOError("ProcessGraphInvalid", "A node must be an object with a process_id", got=raw)
+        unknown = sorted(set(raw) - _NODE_KEYS)
+        if unknown:
+            must = f"A node must have no keys but {tuple(sorted(_NODE_KEYS))}"
+            raise OpenEOError("ProcessGraphInvalid", must, got=unknown)
+        given, namespace = raw.get("arguments", {}), raw.get("namespace")
+        if not isinstance(given, dict):
+            raise OpenEOError("ProcessGraphInvalid", "The arguments of a node must be an object", got=given)
+        if not isinstance(namespace, str | None):
+            raise OpenEOError("ProcessGraphInvalid", "The namespace of a node must be a text or null", got=namespace)
+        arguments = {name: _compile(value, depth, 0, f"{path}{node_id}/") for name, value in given.items()}
+    except OpenEOError as error:
+        raise error.at(f"{path}{node_id}") from None
     needs = {name: tuple(r.node for r in _walk(value) if isinstance(r, _FromNode)) for name, value in arguments.items()}
-    return Node(node_id, raw["process_id"], raw.get("namespace"), arguments, needs)
+    return Node(node_id, raw["process_id"], namespace, arguments, needs)
 
 
-def _compile(value: Any, depth: int, level: int) -> Any:
+def _compile(value: Any, depth: int, level: int, path: str) -> Any:
     if level > MAX_ARGUMENT_DEPTH:
         must = f"Arguments must be nested at most {MAX_ARGUMENT_DEPTH} deep"
         raise LimitExceededError("ProcessGraphComplexity", must)
     if isinstance(value, dict):
-        if set(value) == {"from_node"}:
-            return _FromNode(value["from_node"])
-        if set(value) == {"from_parameter"}:
-            return _FromParameter(value["from_parameter"])
+        for key, reference in (("from_node", _FromNode), ("from_parameter", _FromParameter)):
+            if key in value:
+                if len(value) > 1 or not isinstance(value[key], str):
+                    must = f"A reference must be an object with the key {key!r} only, and its value a text"
+                    raise OpenEOError("ProcessGraphInvalid", must, got=value)
+                return reference(value[key])
         if "process_graph" in value:
-            return Graph.read(value["process_graph"], depth + 1)
-        return {key: _compile(item, depth, level + 1) for key, item in value.items()}
+            if level > 1:  # an argument, or a value of an object that is one, as in `properties` of load_stac
+                must = "A process graph in an argument must stand in it directly or in an object"
+                raise OpenEOError("ProcessGraphInvalid", must, got=f"one at level {level}")
+            return Graph.read(value["process_graph"], depth + 1, path)
+        return {key: _compile(item, depth, level + 1, path) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_compile(item, depth, level + 1) for item in value]
+        return [_compile(item, depth, level + 1, path) for item in value]
     return value
+
+
+def _too_complex(got: str) -> LimitExceededError:
+    must = f"A process graph must have at most {MAX_NODES} nodes, and callbacks and processes in it nested {MAX_DEPTH} deep"
+    return LimitExceededError("ProcessGraphComplexity", must, got=got)
 
 
 def _walk(value: Any) -> Iterator[Any]:
@@ -362,13 +430,16 @@ def _parameter_names(arguments: Mapping[str, Any]) -> Iterator[str]:
     return (leaf.name for value in arguments.values() for leaf in _walk(value) if isinstance(leaf, _FromParameter))
 
 
+def _callbacks(value: Any) -> Iterator[Graph]:
+    return (leaf for leaf in _walk(value) if isinstance(leaf, Graph))
+
+
 def _process_ids(graph: Graph) -> Iterator[str]:
     for node in graph.nodes.values():
         yield node.process_id
         for value in node.arguments.values():
-            for leaf in _walk(value):
-                if isinstance(leaf, Graph):
-                    yield from _process_ids(leaf)
+            for callback in _callbacks(value):
+                yield from _process_ids(callback)
 
 
 def _targets(node: Node) -> Iterator[str]:
@@ -376,7 +447,7 @@ def _targets(node: Node) -> Iterator[str]:
         yield from needed
 
 
-def _refuse_cycles(nodes: Mapping[str, Node]) -> None:
+def _refuse_cycles(nodes: Mapping[str, Node], path: str) -> None:
     """Kahn's algorithm: what cannot be ordered stands on a cycle or behind one."""
     waiting = {node_id: set(_targets(node)) for node_id, node in nodes.items()}
     users: dict[str, list[str]] = {node_id: [] for node_id in nodes}
@@ -393,8 +464,15 @@ def _refuse_cycles(nodes: Mapping[str, Node]) -> None:
             if not waiting[user]:
                 ready.append(user)
     if ordered < len(nodes):
-        left = tuple(node_id for node_id, targets in waiting.items() if targets)
-        raise OpenEOError("ProcessGraphInvalid", "A process graph must have no cycle", got=left)
+        walked: dict[str, int] = {}
+        node_id = next(node_id for node_id, targets in waiting.items() if targets)
+        while node_id not in walked:
+            walked[node_id] = len(walked)
+            node_id = min(waiting[node_id])
+        cycle = tuple(walked)[walked[node_id] :]
+        raise OpenEOError("ProcessGraphInvalid", "A process graph must have no cycle", got=cycle).at(
+            f"{path}{cycle[0]}"
+        )
 
 
 def _cubes(arguments: Mapping[str, Any]) -> Iterator[xr.DataArray]:

@@ -65,7 +65,10 @@ def cache_folder() -> Path:
 
 
 def address(url: str, access: Access) -> str:
-    """IP address to connect to. Raises `AccessRefused` unless all addresses of the host are global or it is exempt."""
+    """IP address to connect to, IPv4 where there is one.
+
+    Raises `AccessRefused` unless all addresses of the host are global or its `HOST:PORT` was named.
+    """
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     try:
@@ -81,7 +84,7 @@ def address(url: str, access: Access) -> str:
                 got=inside[0],
                 do=f"If you know the server, name it with --allow-host {host}:{port}",
             )
-    return found[0]
+    return min(found, key=lambda text: ":" in text)
 
 
 def _is_global(text: str) -> bool:

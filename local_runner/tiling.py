@@ -6,12 +6,14 @@ of blocks nor the overlap costs another pass over the data.
 
 from __future__ import annotations
 
+import itertools
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 import numpy as np
-from dask.delayed import delayed
+from dask.highlevelgraph import HighLevelGraph
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,30 +55,27 @@ def map_tiles(
     one of shape `leading` + the same rows and columns and of `dtype`. What lies outside of the image is `fill`; with
     `full_size` the tiles at the lower and right edge are filled up to the full size, as an openEO back-end does.
     """
-    height, width = source.shape[-2:]
-    blocks = source.rechunk(dict.fromkeys(range(source.ndim - 2), -1))
-    grid = blocks.to_delayed(optimize_graph=False).reshape(blocks.numblocks[-2:])
-    edges = [np.concatenate(([0], np.cumsum(c))) for c in blocks.chunks[-2:]]
-    name = getattr(function, "__name__", type(function).__name__)
-    run = delayed(_run_tile, name=f"tile-{name}", pure=False)
-    rows = []
-    for y in range(0, height, size[0]):
-        row = []
-        for x in range(0, width, size[1]):
-            tile = Tile(y, x, min(size[0], height - y), min(size[1], width - x), *overlap)
-            spans = [
-                _touched(edge, start - o, start + length + o)
-                for edge, start, length, o in zip(edges, (y, x), (tile.height, tile.width), overlap, strict=True)
-            ]
-            parts = [
-                ((int(edges[0][i]), int(edges[1][j])), grid[i, j]) for i in range(*spans[0]) for j in range(*spans[1])
-            ]
-            extent = size if full_size else (tile.height, tile.width)
-            value = run(function, tile, extent, [p for p, _ in parts], [b for _, b in parts], fill)
-            row.append(da.from_delayed(value, (*leading, tile.height, tile.width), dtype=dtype))
-        rows.append(row)
-    result: da.Array = da.block(rows)
-    return result
+    edges = [np.concatenate(([0], np.cumsum(c))) for c in source.chunks]
+    sizes = [_cut(length, step) for length, step in zip(source.shape[-2:], size, strict=True)]
+    name = f"{getattr(function, '__name__', 'tile')}-{uuid.uuid4().hex}"
+    graph = {}
+    for (i, height), (j, width) in itertools.product(enumerate(sizes[0]), enumerate(sizes[1])):
+        tile = Tile(i * size[0], j * size[1], height, width, *overlap)
+        spans = [(0, n) for n in source.numblocks[:-2]] + [
+            _touched(edge, start - o, start + length + o)
+            for edge, start, length, o in zip(edges[-2:], (tile.y, tile.x), (height, width), overlap, strict=True)
+        ]
+        blocks = list(itertools.product(*(range(*span) for span in spans)))
+        origins = [tuple(int(edge[k]) for edge, k in zip(edges, block, strict=True)) for block in blocks]
+        extent = size if full_size else (height, width)
+        task = _Task(function, tile, (*source.shape[:-2], *extent), origins, fill)
+        graph[(name, *(0 for _ in leading), i, j)] = (task, *((source.name, *block) for block in blocks))
+    layers = HighLevelGraph.from_collections(name, graph, dependencies=[source])
+    return da.Array(layers, name, (*((n,) for n in leading), *sizes), dtype=dtype)
+
+
+def _cut(length: int, step: int) -> tuple[int, ...]:
+    return (step,) * (length // step) + ((length % step,) if length % step else ())
 
 
 def _touched(edges: NDArray[np.int64], start: int, stop: int) -> tuple[int, int]:
@@ -85,22 +84,28 @@ def _touched(edges: NDArray[np.int64], start: int, stop: int) -> tuple[int, int]
     return first, int(np.searchsorted(edges, min(stop, int(edges[-1])), side="left"))
 
 
-def _run_tile(
-    function: Callable[[NDArray[Any], Tile], NDArray[Any]],
-    tile: Tile,
-    extent: tuple[int, int],
-    origins: list[tuple[int, int]],
-    blocks: list[NDArray[Any]],
-    fill: float,
-) -> NDArray[Any]:
-    oy, ox = tile.overlap_y, tile.overlap_x
-    padded = np.full((*blocks[0].shape[:-2], extent[0] + 2 * oy, extent[1] + 2 * ox), fill, blocks[0].dtype)
-    top, left = tile.y - oy, tile.x - ox
-    bottom, right = tile.y + tile.height + oy, tile.x + tile.width + ox
-    for (y, x), block in zip(origins, blocks, strict=True):
-        y0, y1 = max(y, top), min(y + block.shape[-2], bottom)
-        x0, x1 = max(x, left), min(x + block.shape[-1], right)
-        padded[..., y0 - top : y1 - top, x0 - left : x1 - left] = block[..., y0 - y : y1 - y, x0 - x : x1 - x]
-    padded.flags.writeable = False
-    result = function(padded, tile)
-    return np.ascontiguousarray(result[..., oy : oy + tile.height, ox : ox + tile.width])
+@dataclass(frozen=True)
+class _Task:
+    """Copies the blocks of one tile into a padded buffer, calls the function and cuts the overlap off."""
+
+    function: Callable[[NDArray[Any], Tile], NDArray[Any]]
+    tile: Tile
+    shape: tuple[int, ...]
+    origins: list[tuple[int, ...]]
+    fill: float
+
+    def __call__(self, *blocks: NDArray[Any]) -> NDArray[Any]:
+        tile, (oy, ox) = self.tile, (self.tile.overlap_y, self.tile.overlap_x)
+        top, left = tile.y - oy, tile.x - ox
+        bottom, right = tile.y + tile.height + oy, tile.x + tile.width + ox
+        shape = (*self.shape[:-2], self.shape[-2] + 2 * oy, self.shape[-1] + 2 * ox)
+        padded = np.full(shape, self.fill, blocks[0].dtype)
+        for (*lead, y, x), block in zip(self.origins, blocks, strict=True):
+            y0, y1 = max(y, top), min(y + block.shape[-2], bottom)
+            x0, x1 = max(x, left), min(x + block.shape[-1], right)
+            place = tuple(slice(start, start + length) for start, length in zip(lead, block.shape, strict=False))
+            part = block[..., y0 - y : y1 - y, x0 - x : x1 - x]
+            padded[(*place, slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))] = part
+        padded.flags.writeable = False
+        result = self.function(padded, tile)
+        return np.ascontiguousarray(result[..., oy : oy + tile.height, ox : ox + tile.width])

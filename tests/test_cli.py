@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from local_runner import catalog, cli, options
-from local_runner.demo.simulator import simulate, write_catalogue
+from local_runner.demo.catalogue import write_catalogue
+from local_runner.demo.simulator import simulate
 from local_runner.describe import example
 
 COMMANDS = ("check", "demo", "describe", "list", "pairs", "run", "sync")

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from local_runner.access import Access
+from local_runner.demo.catalogue import write_catalogue
 from local_runner.demo.compare import compare, expected_coherence, table
-from local_runner.demo.simulator import CLASSES, simulate, write_catalogue
+from local_runner.demo.simulator import CLASSES, simulate
 from local_runner.errors import OpenEOError
 from local_runner.jobs.run import run
 from local_runner.pairs import collection_dates, pairs

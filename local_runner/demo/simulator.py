@@ -16,26 +16,19 @@ folds. What this does not do: TOPS azimuth carrier, antenna pattern, atmosphere,
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import math
-import warnings
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pystac
-import rasterio
 import scipy.fft
 from numpy.typing import NDArray
 from pyproj import Transformer
-from rasterio.errors import NotGeoreferencedWarning
 
 from local_runner.errors import OpenEOError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -55,11 +48,6 @@ HEADING_DEG: Final = -12.0
 ORIGIN: Final = (46.46, 11.27)
 """Latitude and longitude in degrees of sample (0, 0): the Adige valley near Bolzano."""
 FIRST_DATE: Final = dt.datetime(2024, 8, 9, 17, 6, 52, tzinfo=dt.UTC)
-_PROFILE: Final = {"driver": "GTiff", "dtype": "float32", "tiled": True, "blockxsize": 256, "blockysize": 256} | {
-    "compress": "zstd",
-    "zstd_level": 1,
-    "predictor": 3,
-}
 CLASSES: Final = ("lake", "river", "field", "upland", "city", "street")
 _LAKE, _RIVER, _FIELD, _UPLAND, _CITY, _STREET = range(6)
 
@@ -250,125 +238,3 @@ def _landscape(height: Float32, steps: int) -> tuple[NDArray[np.uint8], Float32,
     for kind, mask, gamma, dn in kinds:
         classes[mask], coherence[:, mask], amplitude[mask] = kind, gamma, dn
     return classes, amplitude, coherence
-
-
-def write_catalogue(scene: Scene, folder: Path) -> Path:
-    """Write the scene as STAC 1.1 below `folder` and return the path of its collection.json.
-
-    Per date one item with `i_VV`, `q_VV` (DN), `grid_lat`, `grid_lon` (degrees; one pair of files for all dates), and
-    `reference_phase` (rad) where simulated: single-band float32 tiled ZSTD GeoTIFFs without CRS. Radar geometry:
-    `proj:code` is null, the footprint comes from the lat/lon bands. The same scene gives the same bytes.
-    """
-    folder = folder.resolve()
-    ring = _footprint(scene)
-    box = [*map(min, zip(*ring, strict=True)), *map(max, zip(*ring, strict=True))]
-    polygon = {"type": "Polygon", "coordinates": [ring]}
-    shared = {
-        "grid_lat": _asset(folder / "grid_lat.tif", scene.latitude, "grid_lat", "degree"),
-        "grid_lon": _asset(folder / "grid_lon.tif", scene.longitude, "grid_lon", "degree"),
-    }
-    extent = pystac.Extent(pystac.SpatialExtent([box]), pystac.TemporalExtent([[scene.dates[0], scene.dates[-1]]]))
-    lines, samples = scene.classes.shape
-    collection = pystac.Collection(
-        "simulated_slc",
-        "Simulated stack of coregistered Sentinel-1-like SLCs in radar geometry, with known coherence.",
-        extent,
-        title="Simulated SLC stack",
-        license="CC0-1.0",
-        stac_extensions=[_schema("datacube", "2.3.0")],
-        extra_fields={
-            "cube:dimensions": {
-                "x": {"type": "spatial", "axis": "x", "extent": [0, samples - 1], "description": "range sample"},
-                "y": {"type": "spatial", "axis": "y", "extent": [0, lines - 1], "description": "azimuth line"},
-                "t": {"type": "temporal", "values": [_iso(d) for d in scene.dates]},
-                "bands": {"type": "bands", "values": ["i_VV", "q_VV", *shared]},
-            },
-        },
-    )
-    for k, date in enumerate(scene.dates):
-        bands = {"i_VV": (scene.i[k], "1"), "q_VV": (scene.q[k], "1")}
-        if scene.reference_phase is not None:
-            bands["reference_phase"] = (scene.reference_phase[k], "rad")
-        item = pystac.Item(
-            f"simulated_slc_{date:%Y%m%d}", polygon, box, date, _properties(scene), stac_extensions=list(_EXTENSIONS)
-        )
-        for name, (values, unit) in bands.items():
-            item.add_asset(name, _asset(folder / item.id / f"{name}.tif", values, name, unit))
-        for name, asset in shared.items():
-            item.add_asset(name, asset.clone())
-        collection.add_item(item)
-    collection.normalize_hrefs(str(folder))
-    collection.make_all_asset_hrefs_relative()
-    collection.save(pystac.CatalogType.SELF_CONTAINED)
-    return folder / "collection.json"
-
-
-def _properties(scene: Scene) -> dict[str, Any]:
-    """Item properties: what is true of the simulation, nothing else."""
-    return {
-        "platform": "simulated",
-        "product:type": "SLC",
-        "sar:instrument_mode": "IW",
-        "sar:frequency_band": "C",
-        "sar:center_frequency": 5.40500045433435,
-        "sar:polarizations": ["VV"],
-        "sar:observation_direction": "right",
-        "sar:looks_range": 1,
-        "sar:looks_azimuth": 1,
-        "sar:pixel_spacing_range": RANGE_SPACING_M,
-        "sar:pixel_spacing_azimuth": LINE_SPACING_M,
-        "sat:orbit_state": "ascending",
-        "proj:code": None,
-        "proj:shape": list(scene.classes.shape),
-        "first_line": 0,
-        "first_sample": 0,
-        "line_interval_s": LINE_INTERVAL_S,
-        "slant_range_first_m": SLANT_RANGE_FIRST_M,
-        "range_spacing_m": RANGE_SPACING_M,
-    }
-
-
-def _schema(extension: str, version: str) -> str:
-    return f"https://stac-extensions.github.io/{extension}/v{version}/schema.json"
-
-
-_EXTENSIONS: Final = (
-    *(_schema("sar", "1.3.0"), _schema("sat", "1.2.0"), _schema("product", "1.0.0")),
-    *(_schema("projection", "2.0.0"), _schema("file", "2.1.0")),
-)
-
-
-def _iso(date: dt.datetime) -> str:
-    return f"{date:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _footprint(scene: Scene, points: int = 8) -> list[list[float]]:
-    """Ring [lon, lat] along the border of the grid, closed and counter-clockwise."""
-    rows, columns = (np.linspace(0, n - 1, points + 1).round().astype(int) for n in scene.classes.shape)
-    border = [(rows[0], c) for c in columns] + [(r, columns[-1]) for r in rows[1:]]
-    border += [(rows[-1], c) for c in columns[-2::-1]] + [(r, columns[0]) for r in rows[-2::-1]]
-    ring = [[round(float(scene.longitude[p]), 6), round(float(scene.latitude[p]), 6)] for p in border]
-    doubled_area = sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in pairwise(ring))
-    return ring if doubled_area > 0 else ring[::-1]
-
-
-def _asset(path: Path, values: Float32, band: str, unit: str) -> pystac.Asset:
-    """Write one band and describe the file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        height, width = values.shape
-        with rasterio.open(path, "w", count=1, height=height, width=width, **_PROFILE) as dataset:
-            dataset.write(values, 1)
-            dataset.set_band_description(1, band)
-    content = path.read_bytes()
-    return pystac.Asset(
-        str(path),
-        media_type="image/tiff; application=geotiff",
-        roles=["data"],
-        extra_fields={
-            "bands": [{"name": band, "unit": unit, "data_type": "float32"}],
-            "file:size": len(content),
-            "file:checksum": f"1220{hashlib.sha256(content).hexdigest()}",
-        },
-    )

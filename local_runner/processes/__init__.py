@@ -13,7 +13,7 @@ import types
 import typing
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import xarray as xr
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -23,6 +23,8 @@ from local_runner.processes._types import Takes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+_NO_VALUE: Final = object()
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,10 @@ class Process:
             if parameter.required and name not in names:
                 raise OpenEOError("ProcessParameterRequired", f"{self.id} must be given the argument {name!r}")
 
+    def defaults(self, given: typing.Container[str]) -> dict[str, Any]:
+        """Defaults of the arguments that are not given."""
+        return {name: p.default for name, p in self.parameters.items() if not p.required and name not in given}
+
     def check_value(self, name: str, value: Any) -> None:
         """Raise `ProcessParameterInvalid` unless the value is of the parameter's type; nothing is converted."""
         if isinstance(value, xr.DataArray):  # pydantic would ask a lazy cube for its value as a number
@@ -67,7 +73,7 @@ class Process:
                 raise OpenEOError("ProcessParameterInvalid", must, got=dict(value.sizes))
             return
         try:
-            self.parameters[name].adapter.validate_python(value)
+            self.parameters[name].adapter.validate_python(_without_cubes(value))
         except ValidationError as error:
             reasons = tuple(dict.fromkeys(e["msg"].removeprefix("Input should be ") for e in error.errors()))
             must = f"The argument {name!r} of {self.id} must be {' or '.join(reasons)}"
@@ -87,6 +93,19 @@ def registry() -> Mapping[str, Process]:
                 process = _process(name.rstrip("_"), function)
                 found[process.id] = process
     return types.MappingProxyType(found)
+
+
+def _without_cubes(value: Any) -> Any:
+    """Lists and objects with something that is no number and no text in place of each cube."""
+    match value:
+        case xr.DataArray():
+            return _NO_VALUE
+        case list() | tuple():
+            return type(value)(map(_without_cubes, value))
+        case dict():
+            return {key: _without_cubes(item) for key, item in value.items()}
+        case _:
+            return value
 
 
 def _process(process_id: str, function: Callable[..., Any]) -> Process:

@@ -21,7 +21,7 @@ def apply(data: Cube, process: OnValue, context: Any = None, *, execution: Execu
         return run_over_chunks(data, udf_of(process, context, execution), chunks, execution.profile)
     result = process(x=_bare(data, execution), context=context)
     if not isinstance(result, xr.DataArray):
-        result = xr.zeros_like(_bare(data, execution)) + (np.nan if result is None else result)
+        result = _constant(result, _bare(data, execution))
     return _dress(result, data).transpose(*data.dims)
 
 
@@ -40,16 +40,22 @@ def apply_dimension(
     """
     require_dimension(data, dimension)
     target = dimension if target_dimension is None else target_dimension
-    if target != dimension and target in data.dims:
+    if target != dimension and data.sizes.get(target, 1) != 1:
         do = "Reduce it first, or choose another name"
-        raise OpenEOError("FeatureUnsupported", "target_dimension must be new or null", got=target, do=do)
+        must = "target_dimension must be null, new, or a dimension with one label"
+        raise OpenEOError("FeatureUnsupported", must, got=target, do=do)
     if process.contains_udf:
         if target != dimension:
             raise OpenEOError(
                 "FeatureUnsupported", "A UDF keeps the dimension: target_dimension must be null", got=target
             )
         return _udf_along(data, process, dimension, context, "apply_dimension", execution)
-    result = as_array(process(data=_labelled(data, dimension, execution), context=context))
+    if target != dimension and target in data.dims:
+        data = data.isel({target: 0}, drop=True)
+    result = process(data=_labelled(data, dimension, execution), context=context)
+    if isinstance(result, list) and result:
+        element = _labelled(data, dimension, execution).isel({LABEL: 0}, drop=True)
+        result = as_array([v if isinstance(v, xr.DataArray) else _constant(v, element) for v in result])
     if not isinstance(result, xr.DataArray) or LABEL not in result.dims:
         do = "End the callback with array_create"
         raise OpenEOError("ProcessParameterInvalid", "The callback of apply_dimension must return an array", do=do)
@@ -70,13 +76,14 @@ def reduce_dimension(
     require_dimension(data, dimension)
     if reducer.contains_udf:
         return _udf_along(data, reducer, dimension, context, "reduce_dimension", execution)
-    result = reducer(data=_labelled(data, dimension, execution), context=context)
+    array = _labelled(data, dimension, execution)
+    result = reducer(data=array, context=context)
+    if not isinstance(result, xr.DataArray):
+        result = _constant(result, array.isel({LABEL: 0}, drop=True))
+    if LABEL in result.dims:
+        got = f"an array of {result.sizes[LABEL]}"
+        raise OpenEOError("ProcessParameterInvalid", "The reducer must return one value", got=got)
     rest = [d for d in data.dims if d != dimension]
-    if not isinstance(result, xr.DataArray) or LABEL in result.dims:
-        got = f"an array of {result.sizes[LABEL]}" if isinstance(result, xr.DataArray) else result
-        raise OpenEOError(
-            "ProcessParameterInvalid", "The reducer must return one value that depends on its data", got=got
-        )
     return _dress(result, data).transpose(*rest)
 
 
@@ -150,6 +157,13 @@ def _labelled(data: Cube, dimension: str, execution: Execution) -> Cube:
     if LABEL in array.coords and array[LABEL].dtype.kind == "M":
         array = array.assign_coords({LABEL: labels(data, dimension)})
     return array
+
+
+def _constant(value: Any, template: Cube) -> Cube:
+    """A cube of one value, NaN for null."""
+    if isinstance(value, str | list | dict):
+        raise OpenEOError("ProcessParameterInvalid", "The callback must return a number, a boolean or null", got=value)
+    return xr.zeros_like(template) + (np.nan if value is None else value)
 
 
 def _dress(result: Cube, data: Cube) -> Cube:

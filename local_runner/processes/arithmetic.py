@@ -1,10 +1,10 @@
 """Arithmetic: null in, null out; integers stay integers where the result is whole."""
 
 import math
+from typing import Any
 
 import numpy as np
 
-from local_runner.errors import OpenEOError
 from local_runner.processes._support import elementwise
 from local_runner.processes._types import NumberOrNull
 
@@ -30,14 +30,18 @@ def divide(x: NumberOrNull, y: NumberOrNull) -> NumberOrNull:
 
 
 def mod(x: NumberOrNull, y: NumberOrNull) -> NumberOrNull:
-    """Remainder of x / y with the sign of y."""
-    return elementwise(np.mod, x, y)
+    """Remainder of x / y with the sign of y; x / 0 where y is zero."""
+    return elementwise(_mod, x, y)
+
+
+def _mod(x: Any, y: Any) -> Any:
+    remainder = np.mod(x, y)
+    return np.where(np.equal(y, 0), np.divide(x, 0.0), remainder).astype(remainder.dtype, copy=False)[()]
 
 
 def power(base: NumberOrNull, p: NumberOrNull) -> NumberOrNull:
     """Base ** p; NaN for a fractional power of a negative base."""
-    whole_below_zero = isinstance(p, int) and p < 0 and isinstance(base, int)
-    return elementwise(np.power, float(base) if whole_below_zero and base is not None else base, p)
+    return elementwise(np.power, base, p)
 
 
 def sqrt(x: NumberOrNull) -> NumberOrNull:
@@ -77,11 +81,7 @@ def arctan2(y: NumberOrNull, x: NumberOrNull) -> NumberOrNull:
 
 def int_(x: NumberOrNull) -> NumberOrNull:
     """The whole part of x, cut towards zero; cubes keep their dtype, because NaN has no integer."""
-    if isinstance(x, float | int):
-        if not math.isfinite(x):
-            raise OpenEOError("ProcessParameterInvalid", "The argument 'x' of int must be finite", got=x)
-        return math.trunc(x)
-    return elementwise(np.trunc, x)
+    return math.trunc(x) if isinstance(x, float | int) and math.isfinite(x) else elementwise(np.trunc, x)
 
 
 def floor(x: NumberOrNull) -> NumberOrNull:

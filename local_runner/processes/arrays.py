@@ -1,8 +1,8 @@
 """Arrays: lists, and within callbacks DataArrays along the dimension `label`."""
 
+from functools import reduce
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from local_runner.cube import LABEL, labels, utc_day
@@ -12,13 +12,13 @@ from local_runner.processes._types import Array
 
 
 def array_create(data: Array = [], repeat: int = 1) -> Array:
-    """The array repeated `repeat` times one after the other, level by level as it is nested."""
+    """The array repeated `repeat` times one after the other; labels stay only if it is not repeated."""
     if repeat < 1:
         raise OpenEOError(
             "ProcessParameterInvalid", "The argument 'repeat' of array_create must be at least 1", got=repeat
         )
     if isinstance(data, xr.DataArray):
-        return data if repeat == 1 else xr.concat([data] * repeat, dim=LABEL)
+        return data if repeat == 1 else xr.concat([data.drop_vars(LABEL, errors="ignore")] * repeat, dim=LABEL)
     return list(data) * repeat
 
 
@@ -65,6 +65,9 @@ def _position(known: list[Any], label: float | str) -> int | None:
     if label in known:
         return known.index(label)
     days = [utc_day(k) if isinstance(k, str) and k.endswith("Z") else None for k in known]
+    if days.count(label) > 1:
+        must = f"A day must have one date in {tuple(known)}"
+        raise OpenEOError("ProcessParameterInvalid", must, got=label, do="Give the time of day as well")
     return days.index(label) if label in days else None
 
 
@@ -75,9 +78,8 @@ def first(data: Array, ignore_nodata: bool = True) -> Any:
         return next((v for v in array if v is not None or not ignore_nodata), None)
     if not ignore_nodata:
         return array.isel({LABEL: 0}, drop=True)
-    return (
-        array.bfill(LABEL).isel({LABEL: 0}, drop=True) if array.dtype.kind == "f" else array.isel({LABEL: 0}, drop=True)
-    )
+    elements = [array.isel({LABEL: i}, drop=True) for i in range(array.sizes[LABEL])]
+    return reduce(lambda found, element: found.where(found.notnull(), element), elements)
 
 
 def last(data: Array, ignore_nodata: bool = True) -> Any:
@@ -90,4 +92,4 @@ def last(data: Array, ignore_nodata: bool = True) -> Any:
 
 def array_labels(data: Array) -> list[Any]:
     """The labels of an array, 0, 1, 2 where it has none."""
-    return labels(data, LABEL) if isinstance(data, xr.DataArray) else list(np.arange(len(data)))
+    return labels(data, LABEL) if isinstance(data, xr.DataArray) else list(range(len(data)))

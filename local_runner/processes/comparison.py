@@ -11,19 +11,19 @@ from local_runner.processes._types import Value
 
 
 def _compare(function: Callable[..., Any], x: Value, y: Value) -> Value:
+    """`function` of two operands of one type; false for different types, null where an operand is null."""
+    cubes = [v for v in (x, y) if isinstance(v, xr.DataArray)]
     if x is None or y is None:
-        return elementwise(function, x, y) if isinstance(x, xr.DataArray) or isinstance(y, xr.DataArray) else None
-    if isinstance(x, xr.DataArray) or isinstance(y, xr.DataArray):
-        return elementwise(lambda a, b: _with_null(function(a, b), a, b), x, y)
-    if isinstance(x, list) or isinstance(y, list) or _kind(x) != _kind(y):
-        return False
-    return bool(function(x, y))
+        return elementwise(function, x, y) if cubes else None
+    if not cubes:
+        return _kind(x) == _kind(y) and bool(function(x, y))
+    if any(isinstance(v, str | list) for v in (x, y)):
+        return elementwise(lambda a: _with_null(False, a), cubes[0])
+    return elementwise(lambda a, b: _with_null(function(a, b), a, b), x, y)
 
 
 def _with_null(result: Any, *operands: Any) -> Any:
-    null = np.zeros(np.shape(result), bool)
-    for operand in operands:
-        null |= np.isnan(operand)
+    null = np.any(np.broadcast_arrays(*map(np.isnan, operands)), axis=0)
     return np.where(null, np.float32(np.nan), np.asarray(result, np.float32))
 
 
@@ -67,6 +67,6 @@ def lte(x: Value, y: Value) -> Value:
 
 
 def _order(function: Callable[..., Any], x: Value, y: Value) -> Value:
-    if isinstance(x, bool) or isinstance(y, bool):
-        return False
-    return _compare(function, x, y)
+    """Only numbers have an order: the specification has false for texts and booleans."""
+    ordered = all(v is None or isinstance(v, xr.DataArray) or _kind(v) == "number" for v in (x, y))
+    return _compare(function if ordered else lambda _a, _b: False, x, y)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from local_runner.cube import T, X, Y, dimension_type, labels, require_dimension, same_grid, to_time
+from local_runner.cube import X, Y, dimension_type, labels, require_dimension, same_grid, to_time
 from local_runner.errors import OpenEOError
 from local_runner.execution import Execution
 from local_runner.processes._types import Cube, Number, OnPair
@@ -102,18 +102,17 @@ def _coordinates(new: list[Any], kind: str) -> Any:
             raise OpenEOError(
                 "ProcessParameterInvalid", "A temporal label must be a date or ISO 8601 time", got=new
             ) from error
-    if any(isinstance(label, str) for label in new):
-        return np.array([str(label) for label in new], dtype=object if not new else None)
-    return np.array(new)
+    mixed = len({isinstance(label, str) for label in new}) > 1
+    return np.array(new, dtype=object if mixed else None)
 
 
 def merge_cubes(cube1: Cube, cube2: Cube, overlap_resolver: OnPair | None = None, context: Any = None) -> Cube:
     """Two cubes on one grid as one.
 
-    Labels that only one cube has are put side by side, those of `cube2` behind (time in order). Where both cubes have a
-    value, `overlap_resolver` decides. A cube with fewer dimensions is used for every label of the dimensions that it lacks;
-    if the labels of a dimension that both have differ, that needs no resolver. The grids must be equal: nothing is resampled
-    here.
+    Labels that only one cube has are put side by side, those of `cube2` behind (time in order); what neither cube has is NaN.
+    Where labels are common to both, `overlap_resolver` decides. A cube with fewer dimensions is used for every label of the
+    dimensions that it lacks; if no label of a dimension that both have is common, that needs no resolver. The grids must be
+    equal: nothing is resampled here.
     """
     if {X, Y} & (set(cube1.dims) | set(cube2.dims)) and not same_grid(cube1, cube2):
         do = "Use resample_cube_spatial or resample_spatial first"
@@ -122,19 +121,15 @@ def merge_cubes(cube1: Cube, cube2: Cube, overlap_resolver: OnPair | None = None
     if not set(cube2.dims) <= set(cube1.dims) and not set(cube1.dims) <= set(cube2.dims):
         dims = (tuple(cube1.dims), tuple(cube2.dims))
         raise OpenEOError("DimensionMismatch", "One cube must have all dimensions of the other", got=dims)
-    cube2 = _on_grid_of(cube1, cube2)
+    cube2 = _like(cube1, cube2)
     common = [str(d) for d in cube1.dims if d in cube2.dims and d not in (X, Y)]
     differing = [d for d in common if labels(cube1, d) != labels(cube2, d)]
     wide1, wide2 = _broadcast(cube1, cube2)
     order = list((cube1 if cube1.ndim >= cube2.ndim else cube2).dims)
-    if len(differing) == 1 and not set(labels(cube1, differing[0])) & set(labels(cube2, differing[0])):
-        return _side_by_side(wide1, wide2, differing[0]).transpose(*order)
+    if any(not set(labels(cube1, d)) & set(labels(cube2, d)) for d in differing):
+        join = _side_by_side if len(differing) == 1 else _union
+        return join(wide1, wide2, differing).transpose(*order)
     if overlap_resolver is None:
-        if len(differing) > 1:
-            do = "Add an overlap_resolver, or merge along one dimension at a time"
-            raise OpenEOError(
-                "OverlapResolverMissing", "The labels must differ in one dimension only", got=differing, do=do
-            )
         raise OpenEOError(
             "OverlapResolverMissing",
             "Cubes with common labels must come with an overlap_resolver",
@@ -143,8 +138,12 @@ def merge_cubes(cube1: Cube, cube2: Cube, overlap_resolver: OnPair | None = None
     return _resolved(wide1, wide2, differing, overlap_resolver, context).transpose(*order)
 
 
-def _on_grid_of(cube1: Cube, cube2: Cube) -> Cube:
-    """Coordinates that differ in the last digit only must not misalign."""
+def _like(cube1: Cube, cube2: Cube) -> Cube:
+    """`cube2` with its labels in the order of `cube1`, and without differences in the last digit of x and y."""
+    for d in cube2.dims:
+        here, there = (labels(c, str(d)) if d in c.dims else [] for c in (cube1, cube2))
+        if d not in (X, Y) and here != there and set(here) == set(there):
+            cube2 = cube2.isel({d: [there.index(label) for label in here]})
     return cube2.assign_coords({d: cube1[d] for d in (X, Y) if d in cube1.coords and d in cube2.dims})
 
 
@@ -163,25 +162,43 @@ def _broadcast(cube1: Cube, cube2: Cube) -> tuple[Cube, Cube]:
     return wide1, widen(cube2, cube1).transpose(*wide1.dims)
 
 
-def _side_by_side(cube1: Cube, cube2: Cube, dimension: str) -> Cube:
+def _side_by_side(cube1: Cube, cube2: Cube, differing: list[str]) -> Cube:
     result = xr.concat(
-        [cube1, cube2], dim=dimension, coords="minimal", compat="override", join="override", combine_attrs="override"
+        [cube1, cube2], dim=differing[0], coords="minimal", compat="override", join="override", combine_attrs="override"
     )
-    return result.sortby(dimension) if dimension_type(cube1, dimension) == "temporal" else result
+    return result.sel({d: _joined_labels(cube1, cube2, d) for d in differing})
+
+
+def _union(cube1: Cube, cube2: Cube, differing: list[str]) -> Cube:
+    """The cubes on the labels of both, that of `cube1` where they have common ones."""
+    joined = {d: _joined_labels(cube1, cube2, d) for d in differing}
+    return cube1.reindex(joined).where(_covered(cube1, joined), cube2.reindex(joined)).assign_attrs(cube1.attrs)
 
 
 def _resolved(cube1: Cube, cube2: Cube, differing: list[str], resolver: OnPair, context: Any) -> Cube:
     both = {d: [label for label in cube1[d].values if label in cube2[d].values] for d in differing}
-    first, second = cube1.sel(both) if both else cube1, cube2.sel(both) if both else cube2
+    first, second = (cube1.sel(both), cube2.sel(both)) if both else (cube1, cube2)
     merged = resolver(x=first, y=second, context=context)
     if not isinstance(merged, xr.DataArray):
-        merged = xr.full_like(first, np.nan if merged is None else merged)
+        merged = xr.full_like(
+            first, np.nan if merged is None else merged, dtype=np.result_type(first.dtype, np.float32)
+        )
     merged.attrs = cube1.attrs
     if not differing:
         return merged
-    parts = [merged, cube1, cube2]
-    result = merged
-    for part in parts[1:]:
-        result = result.combine_first(part)
-    order = {d: [*cube1[d].values, *(v for v in cube2[d].values if v not in cube1[d].values)] for d in differing}
-    return result.sel({d: sorted(v) if d == T else v for d, v in order.items()})
+    joined = {d: _joined_labels(cube1, cube2, d) for d in differing}
+    return merged.reindex(joined).where(_covered(merged, joined), _union(cube1, cube2, differing))
+
+
+def _joined_labels(cube1: Cube, cube2: Cube, dimension: str) -> Any:
+    values = [*cube1[dimension].values, *(v for v in cube2[dimension].values if v not in cube1[dimension].values)]
+    return sorted(values) if dimension_type(cube1, dimension) == "temporal" else values
+
+
+def _covered(cube: Cube, joined: dict[str, Any]) -> xr.DataArray:
+    """Where among the labels `joined` a cube has values of its own, NaN or not."""
+    covered = xr.DataArray(True)
+    for d, values in joined.items():
+        inside = [v in cube[d].values for v in values]
+        covered = covered & xr.DataArray(inside, dims=d, coords={d: values})
+    return covered

@@ -1,5 +1,6 @@
 """Dates."""
 
+import re
 from typing import Literal
 
 import pandas as pd
@@ -14,16 +15,17 @@ _UNITS = {"millisecond": "milliseconds", "second": "seconds", "minute": "minutes
 def date_shift(
     date: str, value: int, unit: Literal["millisecond", "second", "minute", "hour", "day", "week", "month", "year"]
 ) -> str:
-    """A date or time, moved by a number of units; a date without time of day stays one where the shift is in whole days.
+    """A date or time, moved by a number of units: a date stays a date, a time keeps its time zone.
 
     A day that a month does not have becomes its last day.
     """
     try:
-        stamp = pd.Timestamp(date)
-    except ValueError as error:
-        must = "The argument 'date' of date_shift must be an ISO 8601 date or time"
+        shifted = pd.Timestamp(date) + pd.DateOffset(**{_UNITS[unit]: value})  # type: ignore[arg-type]
+    except (ValueError, OverflowError) as error:
+        must = "The argument 'date' of date_shift must be an ISO 8601 date or time, before and after the shift"
         raise OpenEOError("ProcessParameterInvalid", must, got=date) from error
-    shifted = stamp + pd.DateOffset(**{_UNITS[unit]: value})  # type: ignore[arg-type]
     if len(date) == 10:
-        return shifted.strftime("%Y-%m-%d" if unit in ("day", "week", "month", "year") else "%Y-%m-%dT%H:%M:%SZ")
-    return str(shifted.tz_localize(None).isoformat(timespec="milliseconds" if shifted.microsecond else "seconds")) + "Z"
+        return shifted.strftime("%Y-%m-%d")
+    zone = re.search(r"[+-]\d\d:?\d\d$", date)
+    text = shifted.tz_localize(None).isoformat(timespec="milliseconds" if shifted.microsecond else "seconds")
+    return text + (zone[0] if zone else "Z")

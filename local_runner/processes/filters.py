@@ -39,6 +39,9 @@ def filter_temporal(
         raise OpenEOError("DimensionNotAvailable", "The cube must have a temporal dimension", got=tuple(data.dims))
     for d in temporal:
         times = data[d].values
+        if times.dtype.kind != "M":
+            must = f"The labels of {d} must be dates"
+            raise OpenEOError("ProcessParameterInvalid", must, got=labels(data, d), do="Use rename_labels first")
         kept = np.ones(times.shape, bool)
         if start is not None:
             kept &= times >= start
@@ -68,7 +71,7 @@ def filter_bands(
     missing = [b for b in bands if b not in known]
     if missing:
         raise OpenEOError("BandNotAvailable", f"A band must be one of {tuple(known)}", got=missing)
-    return data.isel({dimension: [known.index(b) for b in bands]})
+    return data.isel({dimension: [known.index(b) for b in dict.fromkeys(bands)]})
 
 
 def filter_bbox(data: Cube, extent: dict[str, Any]) -> Cube:
@@ -93,7 +96,8 @@ def filter_bbox(data: Cube, extent: dict[str, Any]) -> Cube:
         project = Transformer.from_crs(given, crs, always_xy=True)
         west, south, east, north = project.transform_bounds(west, south, east, north)
     x, y = data[X].values, data[Y].values
-    return _inside(data, (x >= west) & (x <= east), (y >= south) & (y <= north), extent)
+    columns = _between(x, west, east) if crs.is_geographic else (x >= west) & (x <= east)
+    return _inside(data, columns, (y >= south) & (y <= north), extent)
 
 
 def _by_position(data: Cube, box: tuple[float, float, float, float]) -> Cube:
@@ -105,8 +109,13 @@ def _by_position(data: Cube, box: tuple[float, float, float, float]) -> Cube:
     others = [d for d in data.dims if d not in (BANDS, X, Y)]
     lat, lon = (data.isel({BANDS: known.index(b)}, drop=True).max(others).transpose(Y, X).values for b in pair)
     west, south, east, north = box
-    inside = (lat >= south) & (lat <= north) & ((lon - west) % 360 <= (east - west) % 360)
+    inside = (lat >= south) & (lat <= north) & _between(lon, west, east)
     return _inside(data, _span(inside.any(axis=0)), _span(inside.any(axis=1)), box)
+
+
+def _between(longitude: Any, west: float, east: float) -> Any:
+    """Whether longitudes lie east of `west` and west of `east`, over the antimeridian where west > east."""
+    return (longitude - west) % 360 <= (360 if east - west >= 360 else (east - west) % 360)
 
 
 def _span(flags: Any) -> Any:

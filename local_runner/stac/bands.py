@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
+from local_runner.access import is_remote
 from local_runner.errors import LimitExceededError, OpenEOError
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ def layers(found: Found, header: Callable[[str], Header], resolve: Callable[[str
     for key, asset in sorted(found.assets.items(), key=lambda entry: "_0-" in entry[0]):
         if not is_raster(key, asset):
             continue
-        href = resolve(str(asset.get("href", "")), found.href)
+        href = _downloaded(resolve(str(asset.get("href", "")), found.href), found.href, key)
         names = _in_metadata(asset) or _in_item_assets(found.collection, key) or _in_file(found, asset, header(href))
         for index, (name, common) in enumerate(names, start=1):
             bands.setdefault(name, Layer(name, common, key, href, index, _size(asset)))
@@ -99,6 +101,15 @@ def of_file_name(name: str) -> str:
     stem = re.sub(r"\.tiff?$", "", name, flags=re.IGNORECASE)
     known = _FILE_BAND.search(stem)
     return known[1] if known else stem
+
+
+def _downloaded(href: str, document: str, key: str) -> str:
+    """Path of the file beside a local document that has the name or key of a remote asset, if there is one."""
+    if is_remote(document) or not is_remote(href):
+        return href
+    names = (unquote(urlsplit(href).path).rpartition("/")[2], key)
+    beside = (Path(document).parent / name for name in names if name and "/" not in name)
+    return next((str(path) for path in beside if path.is_file()), href)
 
 
 def _in_metadata(asset: Mapping[str, Any]) -> list[tuple[str, str]]:

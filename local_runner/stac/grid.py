@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from local_runner.raster import Header
 
+_NEAR: Final = 100_000
 _EDGES: Final = ("west", "south", "east", "north")
 
 
@@ -61,13 +62,18 @@ class Box:
 def of_header(header: Header) -> Grid:
     """Grid of a GeoTIFF.
 
-    Radar geometry: no CRS, or EPSG:3857 with pixels of 1 m that start at 0, the makeshift of processes that have to
-    name a CRS. A negative pixel height there means that the rows are stored from the last line on.
+    Radar geometry: no CRS, or the makeshift of processes that have to name one: EPSG:3857 with pixels of 1 m near the
+    origin, whose coordinates are the indices. A negative pixel height then means that the rows are stored from the last
+    line on.
     """
     height, width = header.shape
     transform = header.transform
-    if header.crs is None or _is_makeshift(header):
+    if header.crs is None:
         return Grid(np.arange(width), np.arange(height), None, flipped=transform.e < 0)
+    if _is_makeshift(header):
+        first = round(transform.f if transform.e > 0 else transform.f - height)
+        x, y = max(0, round(transform.c)) + np.arange(width), max(0, first) + np.arange(height)
+        return Grid(x, y, None, flipped=transform.e < 0)
     if transform.b or transform.d:
         must = f"{header.path} must have a grid along the axes of its CRS"
         raise DataError("FormatUnsuitable", must, got=tuple(transform)[:6], do="Warp the file")
@@ -138,7 +144,8 @@ def _covering(rows: NDArray[np.bool_], columns: NDArray[np.bool_], box: Box) -> 
 
 
 def _is_makeshift(header: Header) -> bool:
-    transform, (height, _) = header.transform, header.shape
+    """Pixels of 1 m of EPSG:3857 within 100 km of its origin, which lies in the sea: indices by another name."""
+    transform = header.transform
     unit = abs(transform.a) == 1 and abs(transform.e) == 1 and not transform.b and not transform.d
-    start = transform.c in (0, -0.5) and transform.f in (0, -0.5, 0.5, height, height - 0.5)
-    return unit and start and header.crs is not None and header.crs.to_epsg() == 3857
+    near = -1 < transform.c < _NEAR and -1 < transform.f < _NEAR
+    return unit and near and header.crs is not None and header.crs.to_epsg() == 3857

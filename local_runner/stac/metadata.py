@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+from local_runner.access import is_remote, public_href
 from local_runner.stac.bands import STATIC
 
 if TYPE_CHECKING:
@@ -142,6 +143,15 @@ def shared(inputs: Iterable[Mapping[str, Any]], *, offset: tuple[float, float] |
     if offset[1]:
         common.pop("slant_range_first_m", None)
     return common
+
+
+def public(value: Any) -> Any:
+    """A graph or its parameters as they may be written: URLs in them without user name, password and query."""
+    if isinstance(value, str):
+        return public_href(value) if is_remote(value) and len(value.split()) == 1 else value
+    if isinstance(value, dict):
+        return {key: public(entry) for key, entry in value.items()}
+    return [public(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
 def extensions(*fields: Mapping[str, Any]) -> list[str]:

@@ -141,12 +141,16 @@ def _items_in(
 
 
 def _links(document: Mapping[str, Any], href: str, access: Access) -> Iterator[str]:
+    """Links to follow. Job results that were downloaded keep links to the back-end beside their own assets."""
     if document.get("type") == "Feature":
         return
+    downloaded = bool(document.get("assets")) and not is_remote(href)
     followed = ("next",) if document.get("type") == "FeatureCollection" else _FOLLOWED
     for link in document.get("links") or ():
         if isinstance(link, dict) and link.get("rel") in followed and str(link.get("method", "GET")).upper() == "GET":
-            yield access.resolve(str(link.get("href", "")), href)
+            address = access.resolve(str(link.get("href", "")), href)
+            if not (downloaded and is_remote(address)):
+                yield address
 
 
 def _job_results(document: Mapping[str, Any], href: str) -> Iterator[Found]:

@@ -18,7 +18,7 @@ from local_runner.cube import BANDS, iso, to_time
 from local_runner.errors import OpenEOError
 from local_runner.stac.files import Files, options_of, write_files
 from local_runner.stac.groups import Group, arranged, groups_of, index_offset
-from local_runner.stac.metadata import extensions, shared
+from local_runner.stac.metadata import extensions, public, shared
 from local_runner.stac.walk import RECORD_REL
 
 if TYPE_CHECKING:
@@ -111,9 +111,10 @@ def _item(
 
 
 def _processing(process: str, provenance: Provenance) -> dict[str, Any]:
-    parameters = ", ".join(f"{key}={json.dumps(value)}" for key, value in sorted(provenance.parameters.items()))
+    given = sorted(public(dict(provenance.parameters)).items())
+    parameters = ", ".join(f"{key}={json.dumps(value)}" for key, value in given)
     fields: dict[str, Any] = {
-        "processing:expression": {"format": "openeo", "expression": dict(provenance.process_graph)},
+        "processing:expression": {"format": "openeo", "expression": public(dict(provenance.process_graph))},
         "processing:lineage": f"openEO process {process}({parameters})",
     }
     if provenance.versions:

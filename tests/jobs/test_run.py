@@ -7,7 +7,8 @@ import pystac
 import pytest
 import rasterio
 
-from local_runner.demo.simulator import simulate, write_catalogue
+from local_runner.demo.catalogue import write_catalogue
+from local_runner.demo.simulator import simulate
 from local_runner.errors import DataError, OpenEOError
 from local_runner.graph import evaluate
 from local_runner.jobs import inputs, readme

@@ -1,4 +1,7 @@
+import functools
+import http.server
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -161,6 +164,22 @@ def test_dates_in_file_names():
     assert date_in("openEO_99999999.tif") is None
 
 
+@pytest.mark.parametrize(
+    ("transform", "x", "y"),
+    [
+        (Affine(1, 0, 0, 0, -1, H), 0, 0),
+        (Affine(1, 0, 300, 0, -1, 200 + H), 300, 200),
+        (Affine(1, 0, 300, 0, 1, 200), 300, 200),
+    ],
+)
+def test_coordinates_of_a_fake_crs_are_indices(tmp_path, transform, x, y):
+    tiff(tmp_path / "a.tif", noise()[:: int(transform.e)], transform=transform)
+    found = cube(write(tmp_path, "a.json", item("a", "2024-08-09T00:00:00Z", {"a": asset("a.tif", "i_VV")})))
+    assert (found.x.values.tolist(), found.y.values.tolist()) == (list(range(x, x + W)), list(range(y, y + H)))
+    assert crs_of(found) is None
+    np.testing.assert_array_equal(found[0, 0].values, noise())
+
+
 @pytest.mark.parametrize("interleave", ["pixel", "band"])
 def test_job_results_with_assets_on_the_collection(tmp_path, interleave):
     for at, day in enumerate(("2024-08-09", "2024-08-21")):
@@ -172,6 +191,15 @@ def test_job_results_with_assets_on_the_collection(tmp_path, interleave):
     found = cube(url, bands=["q_VV", "i_VV"])
     assert [str(t)[:10] for t in found.t.values] == ["2024-08-09", "2024-08-21"]
     np.testing.assert_array_equal(found[:, :, ::-1].values, [[noise(9), noise(0)], [noise(10), noise(1)]])
+
+
+def test_job_results_that_were_downloaded_are_read_from_the_files_beside(tmp_path):
+    tiff(tmp_path / "openEO_2024-08-09Z.tif", noise(), descriptions=["coherence"])
+    there = "https://openeo.example/jobs/1/results"
+    assets = {"openEO_2024-08-09Z.tif": asset(f"{there}/assets/openEO_2024-08-09Z.tif?sig=1")}
+    links = [{"rel": "item", "href": f"{there}/items/1"}, {"rel": "canonical", "href": there}]
+    url = write(tmp_path, "job-results.json", {"type": "Collection", "id": "job", "links": links, "assets": assets})
+    np.testing.assert_array_equal(cube(url)[0, 0, ::-1].values, noise())
 
 
 def test_labels_of_the_collection_name_bands_of_a_file_that_does_not(tmp_path):
@@ -221,6 +249,21 @@ def test_assets_without_data_are_left_out(tmp_path, stack):
     document["assets"]["png"] = {"href": "none.png", "type": "image/png", "roles": ["data"]}
     write(tmp_path, "d1.json", document)
     assert cube(stack).sizes["bands"] == 3
+
+
+def test_a_remote_collection_is_loaded_by_way_of_the_cache(tmp_path, stack):
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        handler.func.log_message = lambda *_args: None
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}/collection.json"
+        found = load(url, access=Access(trusted=True, cache=tmp_path / "cache"))
+        server.shutdown()
+        thread.join()
+    np.testing.assert_array_equal(found.values, cube(stack).values)
+    assert found.attrs["stac"]["2024-08-09"][0]["href"] == url.replace("collection", "d0")
+    assert len(list((tmp_path / "cache").iterdir())) == 4
 
 
 def test_no_file_is_opened_that_is_not_selected(tmp_path, stack):

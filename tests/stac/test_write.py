@@ -24,10 +24,13 @@ from local_runner.stac.write import Provenance, save
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "shared" / "stac-schemas" / "extensions"
 H, W = 40, 60
-GRAPH = {"load": {"process_id": "load_stac", "arguments": {"url": "/in/collection.json"}, "result": True}}
+GRAPH = {
+    "load": {"process_id": "load_stac", "arguments": {"url": "https://example.org/collection.json"}, "result": True}
+}
+SIGNED = {"load": {**GRAPH["load"], "arguments": {"url": "https://user:pw@example.org/collection.json?sig=secret"}}}
 PROVENANCE = Provenance(
-    process_graph=GRAPH,
-    parameters={"window_range": 21},
+    process_graph=SIGNED,
+    parameters={"url": "https://example.org/a?token=secret", "window_range": 21},
     versions={"numpy": np.__version__},
     inputs=["https://user:pw@example.org/collection.json?sig=secret"],
     created="2026-01-01T00:00:00Z",
@@ -124,6 +127,16 @@ def test_documents_are_valid(tmp_path, validate, for_backend, file_format, crs):
             assert any(f"/{name}/" in uri for uri in item["stac_extensions"]), name
 
 
+@pytest.mark.parametrize(
+    "fault", [{"sar:polarizations": ["XX"]}, {"datetime": 3}, {"insar:baseline": 1}, {"proj:shape": 1}]
+)
+def test_the_validation_finds_faults(tmp_path, validate, fault):
+    (item,) = items_of(saved(tmp_path, cube(tmp_path, *PAIR)))
+    item["properties"] |= fault
+    with pytest.raises(AssertionError, match=r"^\('https://"):
+        validate(item)
+
+
 @pytest.mark.parametrize("for_backend", [False, True])
 @pytest.mark.parametrize("crs", [None, 32631])
 def test_what_is_saved_is_loaded(tmp_path, for_backend, crs):
@@ -158,7 +171,7 @@ def test_fields_of_a_pair(tmp_path):
         "insar:temporal_baseline": pytest.approx(-12, abs=1e-4),
         "processing:expression": {"format": "openeo", "expression": GRAPH},
         "processing:software": {"numpy": np.__version__},
-        "processing:lineage": "openEO process analysis(window_range=21)",
+        "processing:lineage": 'openEO process analysis(url="https://example.org/a", window_range=21)',
         "created": "2026-01-01T00:00:00Z",
         "proj:code": None,
         "proj:shape": [H, W],
@@ -182,7 +195,7 @@ def test_links_lead_to_the_inputs_without_secrets(tmp_path):
         ("derived_from", inputs["secondary"]),
         ("secondary", inputs["secondary"]),
     ]
-    text = (out / "collection.json").read_text()
+    text = (out / "collection.json").read_text() + json.dumps(item)
     assert "https://example.org/collection.json" in text
     assert "secret" not in text
     assert "pw@" not in text
