@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,7 +18,7 @@ from local_runner.errors import OpenEOError
 from local_runner.jobs.run import run
 from local_runner.pairs import collection_dates, pairs
 from local_runner.raster import open_lazy
-from local_runner.report.quicklook import comparison
+from local_runner.report.comparison import comparison
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,7 @@ PROJECTION: Final = 32632
 RESOLUTION_M: Final = 20.0
 WINDOW: Final = (5, 21)
 """Lines and samples of the coherence window, the defaults of `slc_coherence`."""
+_NOTE: Final = ". Outlines in the difference: a window across an edge sees both sides."
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,9 @@ def show(
     judged = compare(
         found, truth, window_azimuth=WINDOW[0], window_range=WINDOW[1], classes=scene.classes, names=CLASSES
     )
-    picture = comparison(found, truth, out / "comparison.png", theory=_theory(judged.looks))
+    picture = comparison(
+        found, truth, out / "comparison.png", title=_title(chosen[0]), note=_NOTE, theory=_theory(judged.looks)
+    )
     return Shown(table(judged), judged.within, (picture, *on_map.quicklooks))
 
 
@@ -88,6 +92,11 @@ def _coherence(result: Result, scene: Scene, pair: list[str]) -> NDArray[np.floa
             "ProcessGraphInvalid", f"The coherence must have the shape {scene.classes.shape}", got=values.shape
         )
     return values
+
+
+def _title(pair: list[str]) -> str:
+    days = abs((date.fromisoformat(pair[1]) - date.fromisoformat(pair[0])).days)
+    return f"Coherence over {days} days of a simulated scene, {WINDOW[0]} × {WINDOW[1]} samples per estimate"
 
 
 def _theory(looks: float) -> Callable[[NDArray[np.float32]], NDArray[np.float64]]:
