@@ -73,7 +73,9 @@ def load(process: str | Path | Mapping[str, Any], access: Access | None = None) 
     if text in ids():
         return _definition(json.loads(_files("process_graphs", ".json")[text].read_text(encoding="utf-8")), text)
     if _is_url(text) or text.endswith(".json") or "/" in text:
-        return _definition((access or Access(trusted=False)).naming(text).read_json(text), text)
+        definition = _definition((access or Access(trusted=False)).naming(text).read_json(text), text)
+        check_declaration(definition)
+        return definition
     near = difflib.get_close_matches(text, ids())
     do = f"Did you mean {near[0]!r}?" if near else "`openeo-sar list` shows them"
     must = f"A process must be one of {ids()}, a path of a JSON file or a URL"
@@ -183,6 +185,8 @@ def check_parameter(parameter: Mapping[str, Any], value: Any, process: str) -> A
         if _SUBTYPE_OF_CALLBACKS not in (s.get("subtype") for s in schemas) and not anything:
             raise OpenEOError("ProcessParameterInvalid", f"{what} not be a process graph", got=value.process_ids)
         return value
+    if _holds_cube(value) and not anything:
+        raise OpenEOError("ProcessParameterInvalid", f"{what} hold no cube", got=type(value).__name__)
     values = [s for s in schemas if s.get("subtype") != _SUBTYPE_OF_CALLBACKS and not parameters.is_cube({"schema": s})]
     if values:
         return parameters.checked({**parameter, "schema": values}, value, process)
@@ -190,6 +194,12 @@ def check_parameter(parameter: Mapping[str, Any], value: Any, process: str) -> A
         do = "On the command line: --input NAME=STAC"
         raise OpenEOError("ProcessParameterInvalid", f"{what} be a cube", got=value, do=do)
     raise OpenEOError("ProcessParameterInvalid", f"{what} be a process graph", got=value)
+
+
+def _holds_cube(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_cube, value.values()))
+    return any(map(_holds_cube, value)) if isinstance(value, list | tuple) else isinstance(value, xr.DataArray)
 
 
 def callback_parameters(process: Mapping[str, Any]) -> dict[str, tuple[str, ...] | None]:

@@ -11,13 +11,12 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-import jsonschema
-
 from local_runner import catalog
 from local_runner.access import Access
 from local_runner.errors import OpenEOError
 from local_runner.execution import Execution
 from local_runner.graph import check_graph
+from local_runner.processes import registry
 from local_runner.profiles import load_profile
 from local_runner.udf import check_text
 
@@ -42,14 +41,18 @@ class Finding:
 def check(process: Mapping[str, Any], *, profile: str = "geopyspark", access: Access | None = None) -> list[Finding]:
     """All findings for a process object or bare graph; empty if there is nothing to say."""
     execution = Execution(profile=load_profile(profile), access=access or Access(trusted=False))
+    process = catalog.load(process)
     findings = []
     try:
+        catalog.check_declaration(process)
         check_graph(process, execution)
     except OpenEOError as error:
         findings.append(Finding(error.node, error.code, error.message))
+        if error.code in ("ProcessGraphMissing", "ProcessGraphInvalid", "ProcessGraphComplexity"):
+            return findings
     if "id" in process:
         findings += [*_check_metadata(process), *_check_parameters(process)]
-    for path, node in _nodes(process.get("process_graph", {}), ""):
+    for path, node in _nodes(process["process_graph"], ""):
         if node.get("process_id") == "run_udf":
             findings += _check_udf(path, node.get("arguments", {}))
         if node.get("process_id") == "save_result" and "parameters" in process:
@@ -68,9 +71,9 @@ def _check_metadata(process: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _check_parameters(process: Mapping[str, Any]) -> Iterator[Finding]:
-    used = {name for _, node in _nodes(process["process_graph"], "") for name in _from_parameters(node)}
-    for parameter in process.get("parameters", ()):
-        name, path = parameter.get("name", ""), f"parameters/{parameter.get('name')}"
+    used = set(_used(process["process_graph"], frozenset()))
+    for parameter in process.get("parameters") or ():
+        name, path = parameter["name"], f"parameters/{parameter['name']}"
         if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
             yield Finding(path, "NameInvalid", f"A parameter must be named in snake_case, instead got {name!r}.")
         if name not in used:
@@ -89,12 +92,10 @@ def _check_default(process: Mapping[str, Any], parameter: Mapping[str, Any], pat
         catalog.check_parameter(parameter, parameter["default"], str(process["id"]))
     except OpenEOError as error:
         yield Finding(path, "DefaultInvalid", error.message)
-    except jsonschema.SchemaError as error:
-        yield Finding(path, "SchemaInvalid", error.message)
 
 
 def _check_udf(path: str, arguments: Mapping[str, Any]) -> Iterator[Finding]:
-    text, context = arguments.get("udf"), arguments.get("context")
+    text, context = arguments.get("udf"), arguments.get("context") or {}
     if not isinstance(text, str):
         return
     try:
@@ -111,7 +112,7 @@ def _check_udf(path: str, arguments: Mapping[str, Any]) -> Iterator[Finding]:
     if "apply_metadata" in text and not defines:
         yield Finding(path, "UdfApplyMetadata", "A UDF must not name apply_metadata unless it defines it.")
     read = context_keys(module)
-    if isinstance(context, dict) and read != set(context):
+    if isinstance(context, dict) and not {"from_parameter", "from_node"} & set(context) and read != set(context):
         must = f"The context must have the keys that the UDF reads, {sorted(read)}, instead got {sorted(context)}."
         yield Finding(path, "UdfContext", must)
 
@@ -157,12 +158,19 @@ def _nodes(graph: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield from _nodes(value["process_graph"], f"{path}{node_id}/")
 
 
-def _from_parameters(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        if set(value) == {"from_parameter"}:
-            yield value["from_parameter"]
-        for item in value.values():
-            yield from _from_parameters(item)
-    elif isinstance(value, list):
+def _used(value: Any, hidden: frozenset[str]) -> Iterator[str]:
+    """Names of the parameters that a graph refers to and that no callback around the reference hides."""
+    if isinstance(value, list):
         for item in value:
-            yield from _from_parameters(item)
+            yield from _used(item, hidden)
+    elif isinstance(value, dict):
+        if set(value) == {"from_parameter"}:
+            yield from {value["from_parameter"]} - hidden
+        process = registry().get(str(value.get("process_id")))
+        if process is not None:
+            handed = {name: frozenset(p.callback_parameters or ()) for name, p in process.parameters.items()}
+            for name, argument in (value.get("arguments") or {}).items():
+                yield from _used(argument, hidden | handed.get(name, frozenset()))
+            return
+        for item in value.values():
+            yield from _used(item, hidden)

@@ -11,12 +11,13 @@ the primary image, both ascending, and there is no CRS.
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 import rioxarray  # noqa: F401  (registers the `rio` accessor)
-import xarray as xr
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
@@ -24,6 +25,8 @@ from local_runner.errors import OpenEOError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
+
+    import xarray as xr
 
 T: Final = "t"
 BANDS: Final = "bands"
@@ -38,6 +41,8 @@ _TYPE_BY_NAME: Final = {"t": "temporal", "time": "temporal", "bands": "bands", "
 )
 COORDINATE_BANDS: Final = (("latitude", "longitude"), ("lat", "lon"))
 """Band names that hold the position of each sample in degrees, as `resample_spatial(method="geocode")` looks for them."""
+
+_NAMES_FILES: Final = re.compile(r"PARAMETERFILE|GRIDS\s*=(?!@null)|_GRIDS\b", re.IGNORECASE)
 
 
 def dimension_type(cube: xr.DataArray, name: Hashable) -> str:
@@ -84,6 +89,8 @@ def iso(time: Any) -> str:
 
 def to_time(text: Any) -> np.datetime64:
     """UTC datetime64[ns] of an ISO 8601 text or date; raises ValueError where it is none."""
+    if isinstance(text, str):
+        dt.datetime.fromisoformat(text)  # pandas takes 'today' and '31/03/2023' as well
     stamp = pd.Timestamp(text)
     if pd.isna(stamp):
         raise ValueError(f"{text!r} is no date")
@@ -124,7 +131,7 @@ def crs_of(cube: xr.DataArray) -> CRS | None:
 def parse_crs(given: int | str | CRS) -> CRS:
     """CRS of an EPSG code (32631 or "EPSG:32631") or WKT2 text of at most 8 KiB; everything else is refused.
 
-    File names, PROJ strings and URLs are not looked at: PROJ would open them.
+    File names, PROJ strings, URLs and WKT that names grid files are not looked at: PROJ would open them.
     """
     if isinstance(given, CRS):
         return given
@@ -144,7 +151,7 @@ def parse_crs(given: int | str | CRS) -> CRS:
     try:
         if code.isdecimal() and len(code) <= 6:
             return CRS.from_epsg(int(code))
-        if len(text) <= 8192 and text.upper().startswith(known_wkt):
+        if len(text) <= 8192 and text.upper().startswith(known_wkt) and not _NAMES_FILES.search(text):
             return CRS.from_wkt(text)
     except CRSError:
         pass

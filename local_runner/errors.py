@@ -48,10 +48,12 @@ class OpenEOError(Exception):
     @property
     def message(self) -> str:
         """The text without the code."""
-        text = self.must if self.got is _NOTHING else f"{self.must}, instead got {repr_of(self.got)}"
-        text = text.rstrip(".") + "."
+        text = self.must.rstrip(".")
+        if self.got is not _NOTHING:
+            text += f", instead got {repr_of(self.got)}"
+        text += "."
         if self.do:
-            text += f" {self.do.rstrip('.')}."
+            text += f" {self.do}" if self.do.endswith((".", "?")) else f" {self.do}."
         return text
 
     def __str__(self) -> str:

@@ -157,9 +157,8 @@ class Graph(CallbackOutline):
         for node in nodes.values():
             for target in _targets(node):
                 if target not in nodes:
-                    do = f"The nodes are {repr_of(tuple(nodes))}"
-                    must = "from_node must name a node of the same graph"
-                    raise OpenEOError("ProcessGraphInvalid", must, got=target, do=do).at(f"{path}{node.id}")
+                    must = f"from_node must name a node of the same graph, one of {repr_of(tuple(nodes))}"
+                    raise _invalid(must, target, f"{path}{node.id}")
                 referred.add(target)
         _refuse_cycles(nodes, path)
         ends = tuple(node_id for node_id in nodes if node_id not in referred and node_id != results[0])
@@ -364,21 +363,17 @@ def _predefined(node: Node) -> Process | None:
 
 
 def _read_node(node_id: str, raw: Any, depth: int, path: str) -> Node:
-    try:
-        if not isinstance(raw, dict) or not isinstance(raw.get("process_id"), str):
-            raise OpenEOError("ProcessGraphInvalid", "A node must be an object with a process_id", got=raw)
-        unknown = sorted(set(raw) - _NODE_KEYS)
-        if unknown:
-            must = f"A node must have no keys but {tuple(sorted(_NODE_KEYS))}"
-            raise OpenEOError("ProcessGraphInvalid", must, got=unknown)
-        given, namespace = raw.get("arguments", {}), raw.get("namespace")
-        if not isinstance(given, dict):
-            raise OpenEOError("ProcessGraphInvalid", "The arguments of a node must be an object", got=given)
-        if not isinstance(namespace, str | None):
-            raise OpenEOError("ProcessGraphInvalid", "The namespace of a node must be a text or null", got=namespace)
-        arguments = {name: _compile(value, depth, 0, f"{path}{node_id}/") for name, value in given.items()}
-    except OpenEOError as error:
-        raise error.at(f"{path}{node_id}") from None
+    if not isinstance(raw, dict) or not isinstance(raw.get("process_id"), str):
+        raise _invalid("A node must be an object with a process_id", raw, f"{path}{node_id}")
+    unknown = sorted(set(raw) - _NODE_KEYS)
+    if unknown:
+        raise _invalid(f"A node must have no keys but {tuple(sorted(_NODE_KEYS))}", unknown, f"{path}{node_id}")
+    given, namespace = raw.get("arguments", {}), raw.get("namespace")
+    if not isinstance(given, dict):
+        raise _invalid("The arguments of a node must be an object", given, f"{path}{node_id}")
+    if not isinstance(namespace, str | None):
+        raise _invalid("The namespace of a node must be a text or null", namespace, f"{path}{node_id}")
+    arguments = {name: _compile(value, depth, 0, f"{path}{node_id}/") for name, value in given.items()}
     needs = {name: tuple(r.node for r in _walk(value) if isinstance(r, _FromNode)) for name, value in arguments.items()}
     return Node(node_id, raw["process_id"], namespace, arguments, needs)
 
@@ -386,23 +381,27 @@ def _read_node(node_id: str, raw: Any, depth: int, path: str) -> Node:
 def _compile(value: Any, depth: int, level: int, path: str) -> Any:
     if level > MAX_ARGUMENT_DEPTH:
         must = f"Arguments must be nested at most {MAX_ARGUMENT_DEPTH} deep"
-        raise LimitExceededError("ProcessGraphComplexity", must)
+        raise LimitExceededError("ProcessGraphComplexity", must, node=path.rstrip("/"))
     if isinstance(value, dict):
         for key, reference in (("from_node", _FromNode), ("from_parameter", _FromParameter)):
             if key in value:
                 if len(value) > 1 or not isinstance(value[key], str):
                     must = f"A reference must be an object with the key {key!r} only, and its value a text"
-                    raise OpenEOError("ProcessGraphInvalid", must, got=value)
+                    raise _invalid(must, value, path)
                 return reference(value[key])
         if "process_graph" in value:
             if level > 1:  # an argument, or a value of an object that is one, as in `properties` of load_stac
                 must = "A process graph in an argument must stand in it directly or in an object"
-                raise OpenEOError("ProcessGraphInvalid", must, got=f"one at level {level}")
+                raise _invalid(must, f"one at level {level}", path)
             return Graph.read(value["process_graph"], depth + 1, path)
         return {key: _compile(item, depth, level + 1, path) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_compile(item, depth, level + 1, path) for item in value]
     return value
+
+
+def _invalid(must: str, got: Any, path: str) -> OpenEOError:
+    return OpenEOError("ProcessGraphInvalid", must, got=got, node=path.rstrip("/"))
 
 
 def _too_complex(got: str) -> LimitExceededError:
@@ -470,9 +469,7 @@ def _refuse_cycles(nodes: Mapping[str, Node], path: str) -> None:
             walked[node_id] = len(walked)
             node_id = min(waiting[node_id])
         cycle = tuple(walked)[walked[node_id] :]
-        raise OpenEOError("ProcessGraphInvalid", "A process graph must have no cycle", got=cycle).at(
-            f"{path}{cycle[0]}"
-        )
+        raise _invalid("A process graph must have no cycle", cycle, f"{path}{cycle[0]}")
 
 
 def _cubes(arguments: Mapping[str, Any]) -> Iterator[xr.DataArray]:

@@ -1,6 +1,7 @@
 """The one writer of netCDF: one variable per band, CF-1.11, compressed by zlib level 1, read back and compared.
 
-Not here: reading netCDF as input of a graph.
+In map geometry the variables name their grid mapping, in radar geometry their latitude and longitude, which stand in the
+file once. Not here: reading netCDF as input of a graph (`local_runner.netcdf_reader`).
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ import numpy as np
 import xarray as xr
 
 from local_runner.cube import BANDS, T, X, Y, crs_of, with_crs
+from local_runner.netcdf_reader import LOCK
 from local_runner.raster import ROWS
-from local_runner.raster_writer import Statistics, Written, multihash, storage_failed, stored_dtype
+from local_runner.raster_writer import Written, multihash, storage_failed, stored_dtype
+from local_runner.statistics import Statistics, spans_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,9 +30,18 @@ if TYPE_CHECKING:
 
 CONVENTIONS: Final = "CF-1.11"
 _RADAR_AXES: Final = {
-    X: {"long_name": "range sample of the primary image", "units": "1", "axis": "X"},
-    Y: {"long_name": "azimuth line of the primary image", "units": "1", "axis": "Y"},
+    X: {"long_name": "range sample", "units": "1", "axis": "X"},
+    Y: {"long_name": "azimuth line", "units": "1", "axis": "Y"},
 }
+_POSITIONS: Final = {
+    name: {"standard_name": kind, "units": units}
+    for kind, units, names in (
+        ("latitude", "degrees_north", ("latitude", "grid_lat", "lat")),
+        ("longitude", "degrees_east", ("longitude", "grid_lon", "lon")),
+    )
+    for name in names
+}
+_NOT_UDUNITS: Final = frozenset(("pixel", "pixel^2"))
 
 
 @dataclass
@@ -38,6 +50,7 @@ class _Recorder:
 
     sums: dict[tuple[int, ...], int] = field(default_factory=dict)
     statistics: Statistics = field(default_factory=Statistics)
+    spans: NDArray[np.int64] | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, block: NDArray[Any], block_id: tuple[int, ...]) -> NDArray[Any]:
@@ -45,6 +58,9 @@ class _Recorder:
         with self.lock:
             self.sums[block_id] = zlib.crc32(block.data)
             self.statistics.add_block(block)
+            if self.spans is not None:
+                start = block_id[-2] * ROWS
+                self.spans[start : start + block.shape[-2]] = spans_of(block.reshape(-1, *block.shape[-2:])[0])
         return block
 
     def __dask_tokenize__(self) -> int:
@@ -52,29 +68,37 @@ class _Recorder:
 
 
 def write_netcdf(
-    path: Path, cube: xr.DataArray, *, attributes: Mapping[str, Mapping[str, str]], title: str
+    path: Path, cube: xr.DataArray, *, attributes: Mapping[str, Mapping[str, str]], title: str, spans: str = ""
 ) -> dict[str, Written]:
     """Write a cube with the dims bands, y, x, and t if it has it, to one file; result per band.
 
-    `attributes`: those of the variable of each band (`long_name`, `units`). Floats become float32 with NaN as fill
+    `attributes`: those of the variable of each band (`long_name`, `units`). `spans`: the band whose spans of valid data
+    are returned, of its last date. Bands of latitude and longitude lose `t`. Floats become float32 with NaN as fill
     value. Raises `FormatUnsuitable` and `StorageFailed`.
     """
     recorders = {str(name): _Recorder() for name in cube[BANDS].values}
+    if spans:
+        recorders[spans].spans = np.full((cube.sizes[Y], 2), -1)
     bands = {name: _variable(cube, name, recorder, attributes) for name, recorder in recorders.items()}
     dataset = with_axes(xr.Dataset(bands, attrs={"Conventions": CONVENTIONS, "title": title}), cube)
     encoding: dict[str, dict[str, Any]] = {name: _encoding(dataset[name]) for name in bands}
+    encoding |= {name: {"_FillValue": None} for name in (X, Y)}
     if T in dataset.coords:
-        encoding[T] = {"units": "seconds since 1970-01-01T00:00:00", "dtype": "float64", "calendar": "standard"}
+        time = {"units": "seconds since 1970-01-01T00:00:00", "dtype": "float64", "calendar": "standard"}
+        encoding[T] = {**time, "_FillValue": None}
     try:
         dataset.to_netcdf(path, engine="netcdf4", format="NETCDF4", encoding=encoding)
         _compare(path, recorders)
     except OSError as error:
         raise storage_failed(path, error) from error
     size, checksum, shape = path.stat().st_size, multihash(path), (cube.sizes[Y], cube.sizes[X])
-    return {
+    written = {
         name: Written(path, shape, dataset[name].dtype.name, recorder.statistics, size, checksum)
         for name, recorder in recorders.items()
     }
+    if spans:
+        written[spans].spans = np.asarray(recorders[spans].spans)
+    return written
 
 
 def with_axes(dataset: xr.Dataset, cube: xr.DataArray) -> xr.Dataset:
@@ -82,11 +106,16 @@ def with_axes(dataset: xr.Dataset, cube: xr.DataArray) -> xr.Dataset:
     crs = crs_of(cube)
     if crs is not None:
         dataset = dataset.rio.write_crs(crs).rio.write_coordinate_system()
+        dataset["spatial_ref"].attrs["crs_wkt"] = crs.to_wkt("WKT2_2019")  # rioxarray writes WKT 1
         for band in dataset.data_vars.values():
             band.attrs["grid_mapping"] = band.encoding.pop("grid_mapping")
     else:
         for name, attrs in _RADAR_AXES.items():
             dataset[name].attrs = attrs
+    positions = " ".join(str(name) for name in dataset.data_vars if name in _POSITIONS)
+    for key, band in dataset.data_vars.items():
+        # None keeps xarray from listing the grid mapping there
+        band.encoding["coordinates"] = positions if positions and key not in _POSITIONS else None
     if T in dataset.coords:
         dataset[T].attrs = {"standard_name": "time", "axis": "T"}
     return dataset
@@ -96,11 +125,21 @@ def _variable(
     cube: xr.DataArray, name: str, recorder: _Recorder, attributes: Mapping[str, Mapping[str, str]]
 ) -> xr.DataArray:
     band = with_crs(cube.sel({BANDS: name}, drop=True), None)
+    if name in _POSITIONS and T in band.dims:
+        band = band.isel({T: 0}, drop=True)
     rows = {axis: ROWS if dimension == Y else (-1 if dimension == X else 1) for axis, dimension in enumerate(band.dims)}
     dtype = stored_dtype(band, name)
     data = da.asarray(band.data).astype(dtype).rechunk(rows)
     noted = data.map_blocks(recorder.note, dtype=dtype, meta=np.empty((0,) * data.ndim, dtype))
-    return xr.DataArray(noted, dims=band.dims, coords=band.coords, attrs=dict(attributes.get(name, {})))
+    return xr.DataArray(noted, dims=band.dims, coords=band.coords, attrs=_attributes(name, attributes.get(name, {})))
+
+
+def _attributes(name: str, given: Mapping[str, str]) -> dict[str, str]:
+    """Attributes in the terms of CF, whose units are those of UDUNITS: it has no pixels."""
+    found = {**given, **_POSITIONS.get(name, {})}
+    if found.get("units") in _NOT_UDUNITS:
+        found |= {"long_name": f"{found.get('long_name', name)} ({found['units']})", "units": "1"}
+    return found
 
 
 def _encoding(band: xr.DataArray) -> dict[str, Any]:
@@ -110,7 +149,7 @@ def _encoding(band: xr.DataArray) -> dict[str, Any]:
 
 
 def _compare(path: Path, recorders: Mapping[str, _Recorder]) -> None:
-    with netCDF4.Dataset(path) as file:
+    with LOCK, netCDF4.Dataset(path) as file:
         file.set_auto_maskandscale(False)
         for name, recorder in recorders.items():
             variable = file.variables[name]

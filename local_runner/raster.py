@@ -170,17 +170,25 @@ def corrupt(path: Path, error: Exception) -> DataError:
 
 def _read(header: Header, bands: tuple[int, ...], start: int, count: int) -> NDArray[np.float32]:
     window = Window(0, start, header.shape[1], count)
+    exact = all(np.can_cast(header.dtypes[band - 1], np.float32) for band in bands)
+    into = np.empty((len(bands), count, header.shape[1]), np.float32) if exact else None
     try:
         with rasterio.Env(**GDAL_OPTIONS), _PixelReader(str(header.path), driver="GTiff", sharing=False) as file:
-            raw = file.read(list(bands), window=window)
+            raw = file.read(list(bands), window=window, out=into)
     except (RasterioError, OSError) as error:
         raise corrupt(header.path, error) from error
     data: NDArray[np.float32] = raw.astype(np.float32, copy=False)
     for layer, source, band in zip(data, raw, bands, strict=True):
         nodata = header.nodata[band - 1]
         if nodata is not None and not math.isnan(nodata):
-            layer[source == np.asarray(nodata).astype(source.dtype)] = np.nan
+            layer[source == (_as_float32(nodata) if exact else nodata)] = np.nan
     return data
+
+
+def _as_float32(value: float) -> np.float32:
+    """Nearest float32, infinite where there is none: pixels of a float32 file never equal a double like -9999.9."""
+    with np.errstate(over="ignore"):
+        return np.float32(value)
 
 
 def _crs(file: Any) -> CRS | None:

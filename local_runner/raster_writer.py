@@ -11,6 +11,7 @@ import hashlib
 import math
 import uuid
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,9 +31,10 @@ from rasterio.windows import Window
 
 from local_runner.errors import DataError, OpenEOError
 from local_runner.raster import GDAL_OPTIONS, ROWS, Reader
+from local_runner.statistics import Statistics, spans_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from affine import Affine
@@ -48,8 +50,8 @@ _IDENTITY: Final = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 class Target:
     """One band to write: `data` is a 2-D dask array (y, x) of real numbers; floats become float32.
 
-    `cog`: with overviews (average), for derived products; else plain tiles, for SLC parts and coordinates. `sample`:
-    the rows and columns whose values are kept and returned, e.g. to make a footprint from.
+    `cog`: with overviews (average), for derived products; else plain tiles, for SLC parts and coordinates. To make a
+    footprint from: `sample`, rows and columns whose values are returned; `spans`, whether those of valid data are.
     """
 
     path: Path
@@ -57,54 +59,15 @@ class Target:
     description: str
     cog: bool = False
     sample: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
-
-
-@dataclass
-class Statistics:
-    """Number, mean, sum of squared deviations and range of the finite values, gathered block by block."""
-
-    total: int = 0
-    valid: int = 0
-    mean: float = math.nan
-    squares: float = 0.0
-    minimum: float = math.inf
-    maximum: float = -math.inf
-
-    def add_block(self, block: NDArray[Any]) -> None:
-        """Take in a block (..., y, x), a few rows at a time so that the temporary arrays stay in the cache."""
-        for start in range(0, block.shape[-2], 16):
-            self._add(block[..., start : start + 16, :])
-
-    def _add(self, block: NDArray[Any]) -> None:
-        """Chan, Golub and LeVeque's pairwise update."""
-        finite = np.isfinite(block)
-        count = int(np.count_nonzero(finite))
-        self.total += block.size
-        if not count:
-            return
-        values = block if count == block.size else block[finite]
-        mean = float(values.mean(dtype=np.float64))
-        squares = float(values.var(dtype=np.float64)) * count
-        delta = mean - self.mean if self.valid else 0.0
-        both = self.valid + count
-        self.squares += squares + delta**2 * self.valid * count / both
-        self.mean = self.mean + delta * count / both if self.valid else mean
-        self.valid = both
-        self.minimum = min(self.minimum, float(values.min()))
-        self.maximum = max(self.maximum, float(values.max()))
-
-    def as_stac(self) -> dict[str, float]:
-        """`statistics` of a STAC band: what exists of minimum, maximum, mean, stddev, and valid_percent, count."""
-        percent = {"count": self.valid, "valid_percent": 100.0 * self.valid / max(self.total, 1)}
-        if not self.valid:
-            return percent
-        stddev = math.sqrt(self.squares / self.valid)
-        return {"minimum": self.minimum, "maximum": self.maximum, "mean": self.mean, "stddev": stddev, **percent}
+    spans: bool = False
 
 
 @dataclass
 class Written:
-    """A raster that was written and read back: size in bytes, sha256 as multihash, statistics, sampled values."""
+    """A raster that was written and read back: size in bytes, sha256 as multihash, statistics, sampled values.
+
+    `spans`: first and last valid column of each row, -1 where none is valid; empty unless asked for.
+    """
 
     path: Path
     shape: tuple[int, int]
@@ -113,6 +76,7 @@ class Written:
     size: int = 0
     checksum: str = ""
     sample: NDArray[Any] = field(default_factory=lambda: np.empty((0, 0)))
+    spans: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 2), np.int64))
 
     @property
     def nodata(self) -> float | None:
@@ -136,7 +100,9 @@ def write_geotiff(
         token: Any = None
         for start, block in zip(_starts(stream.shape[0]), blocks, strict=True):
             token = _put(stream, start, block, token)
-        ends.append(_finish(stream, token))
+        closed = _close(stream, token)
+        checked = [_check(stream, start, closed) for start in _starts(stream.shape[0])]
+        ends.append(_finish(stream, [_digest(stream, closed), *checked]))
     try:
         return list(compute(*ends, scheduler=_scheduler()))
     finally:
@@ -187,7 +153,9 @@ class _Stream:
         self.draft = target.path.with_name(f"{target.path.name}.draft") if target.cog else target.path
         self.written = Written(target.path, self.shape, self.dtype.name)
         self.written.sample = np.full(tuple(map(len, target.sample)), np.nan, self.dtype)
-        self.sums: list[int] = []
+        if target.spans:
+            self.written.spans = np.full((self.shape[0], 2), -1)
+        self.sums: dict[int, int] = {}
         self.file: _Writer | None = None
 
     @property
@@ -199,24 +167,35 @@ class _Stream:
         block = np.ascontiguousarray(block, dtype=self.dtype)
         file = self.file = self.file or self._open()
         file.write(block, 1, window=Window(0, start, block.shape[1], block.shape[0]))
-        self.sums.append(zlib.crc32(block.data))
+        self.sums[start] = zlib.crc32(block.data)
         self.written.statistics.add_block(block)
+        if self.target.spans:
+            self.written.spans[start : start + block.shape[0]] = spans_of(block)
         rows, columns = self.target.sample
         for at, row in enumerate(rows):
             if start <= row < start + block.shape[0]:
                 self.written.sample[at] = block[row - start, list(columns)]
 
-    def finish(self) -> Written:
+    def close(self) -> None:
         file = self.file or self._open()
         file.close()
         self.file = None
-        path = self.target.path
         if self.target.cog:
             self._translate()
-        self._compare()
-        self.written.size = path.stat().st_size
-        self.written.checksum = multihash(path)
-        return self.written
+        self._check_header()
+
+    def check(self, start: int) -> None:
+        """Read some rows back and compare."""
+        height, width = self.shape
+        path = self.target.path
+        with Reader(str(path), driver="GTiff", sharing=False) as file:
+            block = file.read(1, window=Window(0, start, width, min(ROWS, height - start)))
+        if zlib.crc32(block.data) != self.sums[start]:
+            raise storage_failed(path, f"the rows from {start} on differ when read back")
+
+    def digest(self) -> None:
+        self.written.size = self.target.path.stat().st_size
+        self.written.checksum = multihash(self.target.path)
 
     def abandon(self) -> None:
         if self.file is not None:
@@ -263,41 +242,56 @@ class _Stream:
         )
         self.draft.unlink()
 
-    def _compare(self) -> None:
-        height, width = self.shape
-        path = self.target.path
-        with Reader(str(path), driver="GTiff", sharing=False, num_threads=THREADS) as file:
-            if (file.shape, file.dtypes, file.descriptions) != (
-                self.shape,
-                (self.dtype.name,),
-                (self.target.description,),
-            ):
-                raise storage_failed(path, f"another header was read: {file.shape}, {file.dtypes}, {file.descriptions}")
-            for start, expected in zip(_starts(height), self.sums, strict=True):
-                block = file.read(1, window=Window(0, start, width, min(ROWS, height - start)))
-                if zlib.crc32(block.data) != expected:
-                    raise storage_failed(path, f"the rows from {start} on differ when read back")
+    def _check_header(self) -> None:
+        expected = (self.shape, (self.dtype.name,), (self.target.description,))
+        with Reader(str(self.target.path), driver="GTiff", sharing=False) as file:
+            found = (file.shape, file.dtypes, file.descriptions)
+        if found != expected:
+            raise storage_failed(self.target.path, f"another header was read: {found}")
+
+
+@contextmanager
+def _storing(stream: _Stream) -> Iterator[None]:
+    with rasterio.Env(**GDAL_OPTIONS, COG_TMP_COMPRESSION="NONE"):
+        try:
+            yield
+        except (RasterioError, OSError) as error:
+            raise storage_failed(stream.target.path, error) from error
 
 
 @delayed(pure=False)  # type: ignore[untyped-decorator]
 def _put(stream: _Stream, start: int, block: NDArray[Any], after: None) -> None:
     """Write a block; `after` is the task of the block before."""
     del after
-    with rasterio.Env(**GDAL_OPTIONS):
-        try:
-            stream.put(start, block)
-        except (RasterioError, OSError) as error:
-            raise storage_failed(stream.target.path, error) from error
+    with _storing(stream):
+        stream.put(start, block)
 
 
 @delayed(pure=False)  # type: ignore[untyped-decorator]
-def _finish(stream: _Stream, after: None) -> Written:
+def _close(stream: _Stream, after: None) -> None:
     del after
-    with rasterio.Env(**GDAL_OPTIONS):
-        try:
-            return stream.finish()
-        except (RasterioError, OSError) as error:
-            raise storage_failed(stream.target.path, error) from error
+    with _storing(stream):
+        stream.close()
+
+
+@delayed(pure=False)  # type: ignore[untyped-decorator]
+def _check(stream: _Stream, start: int, after: None) -> None:
+    del after
+    with _storing(stream):
+        stream.check(start)
+
+
+@delayed(pure=False)  # type: ignore[untyped-decorator]
+def _digest(stream: _Stream, after: None) -> None:
+    del after
+    with _storing(stream):
+        stream.digest()
+
+
+@delayed(pure=False)  # type: ignore[untyped-decorator]
+def _finish(stream: _Stream, after: list[None]) -> Written:
+    del after
+    return stream.written
 
 
 def _by_rows(data: da.Array, dtype: np.dtype[Any]) -> da.Array:

@@ -7,6 +7,8 @@ of blocks nor the overlap costs another pass over the data.
 from __future__ import annotations
 
 import itertools
+import math
+import threading
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -68,7 +70,7 @@ def map_tiles(
         blocks = list(itertools.product(*(range(*span) for span in spans)))
         origins = [tuple(int(edge[k]) for edge, k in zip(edges, block, strict=True)) for block in blocks]
         extent = size if full_size else (height, width)
-        task = _Task(function, tile, (*source.shape[:-2], *extent), origins, fill)
+        task = _Task(function, tile, (*source.shape[:-2], *extent), origins, source.shape[-2:], fill)
         graph[(name, *(0 for _ in leading), i, j)] = (task, *((source.name, *block) for block in blocks))
     layers = HighLevelGraph.from_collections(name, graph, dependencies=[source])
     return da.Array(layers, name, (*((n,) for n in leading), *sizes), dtype=dtype)
@@ -92,6 +94,7 @@ class _Task:
     tile: Tile
     shape: tuple[int, ...]
     origins: list[tuple[int, ...]]
+    image: tuple[int, int]
     fill: float
 
     def __call__(self, *blocks: NDArray[Any]) -> NDArray[Any]:
@@ -99,7 +102,10 @@ class _Task:
         top, left = tile.y - oy, tile.x - ox
         bottom, right = tile.y + tile.height + oy, tile.x + tile.width + ox
         shape = (*self.shape[:-2], self.shape[-2] + 2 * oy, self.shape[-1] + 2 * ox)
-        padded = np.full(shape, self.fill, blocks[0].dtype)
+        padded = _buffer(shape, blocks[0].dtype)
+        height, width = self.image
+        if top < 0 or left < 0 or top + shape[-2] > height or left + shape[-1] > width:
+            padded.fill(self.fill)
         for (*lead, y, x), block in zip(self.origins, blocks, strict=True):
             y0, y1 = max(y, top), min(y + block.shape[-2], bottom)
             x0, x1 = max(x, left), min(x + block.shape[-1], right)
@@ -107,5 +113,17 @@ class _Task:
             part = block[..., y0 - y : y1 - y, x0 - x : x1 - x]
             padded[(*place, slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))] = part
         padded.flags.writeable = False
-        result = self.function(padded, tile)
-        return np.ascontiguousarray(result[..., oy : oy + tile.height, ox : ox + tile.width])
+        result = self.function(padded, tile)[..., oy : oy + tile.height, ox : ox + tile.width]
+        return result.copy() if np.may_share_memory(result, padded) else np.ascontiguousarray(result)
+
+
+_of_thread = threading.local()
+
+
+def _buffer(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """An array that the thread's next tile uses again: fresh memory for each tile would cost as much as the copy into it."""
+    size = math.prod(shape)
+    if getattr(_of_thread, "memory", None) is None or _of_thread.memory.dtype != dtype or _of_thread.memory.size < size:
+        _of_thread.memory = np.empty(size, dtype)
+    view: NDArray[Any] = _of_thread.memory[:size].reshape(shape)
+    return view

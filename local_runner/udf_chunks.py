@@ -120,10 +120,8 @@ class _Runner:
         if self.daily and T in self.cube.dims:
             dates = [iso(t) for t in self.times] if self.times is not None else [None] * self.cube.sizes[T]
             values = da.stack([tiles(data[i], date) for i, date in enumerate(dates)])
-            kept = (T, *kept)
-        else:
-            values = tiles(data, None)
-        return self._labelled(values, kept, probe)
+            return self._labelled(values, (T, *kept), probe)
+        return self._labelled(tiles(data, None), kept, probe)
 
     def _chunk(self, block: NDArray[Any], y: int, x: int, date: str | None) -> xr.DataArray:
         coords: dict[str, Any] = {}
@@ -200,6 +198,8 @@ class _Runner:
                 text = "The UDF changes the band labels; by the specification apply_neighborhood keeps them"
                 warnings.warn(text, ProfileWarning, stacklevel=2)
             return list(declared)
+        if self.chunks.parent == "reduce_dimension" and self.chunks.dimension == BANDS:
+            return None
         returned = labels(probe, BANDS) if BANDS in probe.coords else None
         if self.chunks.parent == "apply_dimension" and self.chunks.dimension == BANDS:
             return old if count == self.cube.sizes[BANDS] else list(range(count))

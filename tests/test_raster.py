@@ -1,23 +1,22 @@
 import hashlib
 import math
 import threading
+from dataclasses import replace
 
 import dask
 import dask.array as da
 import numpy as np
 import pytest
 import rasterio
-import xarray as xr
 from affine import Affine
 from pyproj import CRS
 from rasterio.errors import NotGeoreferencedWarning
 
-from local_runner import netcdf_writer, raster, raster_writer
-from local_runner.cube import parse_crs, with_crs
+from local_runner import raster, raster_writer
 from local_runner.errors import DataError, LimitExceededError, OpenEOError
-from local_runner.netcdf_writer import write_netcdf
 from local_runner.raster import open_bands, open_lazy, read_header
-from local_runner.raster_writer import Statistics, Target, write_geotiff
+from local_runner.raster_writer import Target, write_geotiff
+from local_runner.statistics import Statistics
 
 UTM = CRS.from_epsg(32631)
 GRID = Affine(20, 0, 500_000, 0, -20, 5_800_000)
@@ -241,38 +240,22 @@ def test_a_path_with_odd_characters_is_a_path(tmp_path):
     assert raster.read_header(path).path == path
 
 
-def cube(crs=None):
-    data = da.from_array(samples(2, 2, 600, 70), chunks=(1, 1, 256, 70))
-    coords = {
-        "t": np.array(["2023-03-19T05:50:33.5", "2023-03-31"], "datetime64[ns]"),
-        "bands": ["coherence", "phase"],
-        "y": np.arange(600),
-        "x": np.arange(70),
-    }
-    return with_crs(xr.DataArray(data, dims=("t", "bands", "y", "x"), coords=coords), crs)
+def test_nodata_that_the_type_cannot_hold_is_no_value(tmp_path):
+    data = np.array([[[241, 0]]], np.uint8)
+    header = read_header(foreign(tmp_path / "a.tif", data))
+    found = open_bands(replace(header, nodata=(-9999.0,)), [1])
+    np.testing.assert_array_equal(found.compute(), data)
 
 
-@pytest.mark.parametrize("crs", [None, 32631, 4326])
-def test_netcdf_holds_bands_as_variables_with_cf_metadata(tmp_path, crs):
-    expected = cube(None if crs is None else parse_crs(crs))
-    attributes = {"coherence": {"units": "1", "long_name": "coherence magnitude"}}
-    written = write_netcdf(tmp_path / "a.nc", expected, attributes=attributes, title="a")
-    with xr.open_dataset(tmp_path / "a.nc", decode_coords="all") as found:
-        np.testing.assert_array_equal(found.phase.values, expected.sel(bands="phase").values)
-        np.testing.assert_array_equal(found.t.values, expected.t.values)
-        assert found.attrs["Conventions"] == "CF-1.11"
-        assert found.coherence.attrs["units"] == "1"
-        names = {None: None, 32631: "projection_x_coordinate", 4326: "longitude"}
-        assert found.x.attrs.get("standard_name") == names[crs]
-        assert ("spatial_ref" in found.coords) == (crs is not None)
-        assert found.coherence.encoding.get("grid_mapping") == (None if crs is None else "spatial_ref")
-    content = (tmp_path / "a.nc").read_bytes()
-    assert written["phase"].checksum == "1220" + hashlib.sha256(content).hexdigest()
-    assert written["phase"].statistics.valid == 2 * 600 * 70
+def test_nodata_of_large_integers_is_compared_before_the_conversion(tmp_path):
+    data = np.array([[[2**24 + 1, 2**24]]], np.int32)
+    found = open_lazy(foreign(tmp_path / "a.tif", data, nodata=2**24 + 1)).data.compute()
+    np.testing.assert_array_equal(found, [[np.nan, 2**24]])
 
 
-def test_netcdf_that_differs_when_read_back_is_a_storage_error(tmp_path, monkeypatch):
-    calls = iter(range(99))
-    monkeypatch.setattr(netcdf_writer.zlib, "crc32", lambda _data: next(calls))
-    with pytest.raises(DataError, match=r"^StorageFailed: a.nc must hold what was written \(coherence differs"):
-        write_netcdf(tmp_path / "a.nc", cube(), attributes={}, title="a")
+def test_spans_are_the_first_and_last_valid_column_of_each_row(tmp_path):
+    data = np.full((600, 50), np.nan, np.float32)
+    data[3, 7:9] = data[599, 49] = 1
+    (written,) = write_geotiff([Target(tmp_path / "a.tif", lazily(data), "a", cog=True, spans=True)])
+    assert written.spans.shape == (600, 2)
+    assert written.spans[[0, 3, 599]].tolist() == [[-1, -1], [7, 8], [49, 49]]

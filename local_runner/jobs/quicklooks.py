@@ -1,4 +1,4 @@
-"""One picture per item of a result, as an asset of the item."""
+"""One picture per item of a result, as an asset of the item, with the scaling it was drawn with in `renders`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import xarray as xr
 from local_runner.cube import X, Y
 from local_runner.jobs import readme
 from local_runner.jobs.commit import sha256_of
-from local_runner.report.quicklook import quicklook
+from local_runner.report.quicklook import quicklook, render_extension
+from local_runner.stac.metadata import RENDERS, extensions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +35,11 @@ def add_quicklooks(items: Sequence[pystac.Item]) -> None:
         quicklook(**source, quantity=name, title=item.id, out=picture, units=band.get("unit"))
         added = pystac.Asset(picture.name, title=f"Quicklook of {name}", media_type="image/png", roles=["overview"])
         item.add_asset(KEY, added)
+        item.properties[RENDERS] = {name: _render(item, asset, name)}
+        item.stac_extensions = sorted({*item.stac_extensions, *extensions(item.properties)})
         stored = json.loads(document.read_text(encoding="utf-8"))
+        stored["properties"][RENDERS] = item.properties[RENDERS]
+        stored["stac_extensions"] = item.stac_extensions
         stored["assets"][KEY] = {
             **added.to_dict(),
             "href": f"./{picture.name}",
@@ -42,6 +47,13 @@ def add_quicklooks(items: Sequence[pystac.Item]) -> None:
             "file:checksum": f"1220{sha256_of(picture)}",
         }
         document.write_text(json.dumps(stored, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _render(item: pystac.Item, asset: pystac.Asset, name: str) -> dict[str, Any]:
+    """Entry of `renders` that names the asset by its key, and the band in it where it has several."""
+    key = next(key for key, one in item.assets.items() if one is asset)
+    entry = {**render_extension(name), "assets": [key]}
+    return entry if key == name else {**entry, "bands": [name]}
 
 
 def _from_netcdf(path: Path, variable: str, properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pystac
 
 _LONGEST_VALUE: Final = 200
+_COLUMNS: Final = ("item", "dates", "baseline (days)", "quantity", "unit", "range", "file")
 _CLOSING: Final = (
     "`record.json` holds the process graph, versions, and size and sha256 of every file. `collection.json` is the STAC"
     " collection: `load_stac` reads the result again."
@@ -21,13 +22,17 @@ _CLOSING: Final = (
 
 
 def text(process: Mapping[str, Any], items: Sequence[pystac.Item], record: Mapping[str, Any]) -> str:
-    """Markdown from the metadata of a result alone: what it is, files, dates, units, ranges, inputs, parameters."""
+    """Markdown from the metadata of a result alone: what it is, files, dates, units, ranges, method, inputs, parameters.
+
+    The method is the description of the process, which also tells formula, signs and limits.
+    """
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     parts = [
         f"# {process.get('summary') or record['process']}",
         f"Result of the openEO process `{record['process']}`, written {record['created']} with {versions}.",
-        "## Files\n\n" + _table(("item", "dates", "quantity", "unit", "range", "file"), _file_rows(items)),
+        "## Files\n\n" + _table(_COLUMNS, _file_rows(items)),
         _grid(items),
+        *_method(process),
         "## Inputs\n\n" + _table(("input", "address"), [(i["name"], i["href"]) for i in record["inputs"]]),
         "## Parameters\n\n" + _table(("parameter", "value"), _parameter_rows(record)),
         _CLOSING,
@@ -63,7 +68,7 @@ def quantities(item: pystac.Item) -> list[tuple[pystac.Asset, str, dict[str, Any
 
 def _file_rows(items: Sequence[pystac.Item]) -> list[tuple[str, ...]]:
     return [
-        (item.id, _dates(item), name, str(band.get("unit", "")), _range(band), _file(item, asset))
+        (item.id, _dates(item), _baseline(item), name, str(band.get("unit", "")), _range(band), _file(item, asset))
         for item in items
         for asset, name, band in quantities(item)
     ]
@@ -93,6 +98,17 @@ def _dates(item: pystac.Item) -> str:
     if first and last and first[:10] != last[:10]:
         return f"{first[:10]} / {last[:10]}"
     return str(item.properties.get("datetime") or first or "")[:10]
+
+
+def _baseline(item: pystac.Item) -> str:
+    """Temporal baseline in days, secondary minus primary; empty where the item is of no pair."""
+    days = item.properties.get("insar:temporal_baseline")
+    return "" if days is None else f"{days:+g}"
+
+
+def _method(process: Mapping[str, Any]) -> list[str]:
+    description = str(process.get("description") or "").strip()
+    return [f"## Method\n\n{description}"] if description else []
 
 
 def _range(band: Mapping[str, Any]) -> str:

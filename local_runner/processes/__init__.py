@@ -100,8 +100,10 @@ def _without_cubes(value: Any) -> Any:
     match value:
         case xr.DataArray():
             return _NO_VALUE
-        case list() | tuple():
-            return type(value)(map(_without_cubes, value))
+        case list():
+            return [_without_cubes(item) for item in value]
+        case tuple():
+            return tuple(_without_cubes(item) for item in value)
         case dict():
             return {key: _without_cubes(item) for key, item in value.items()}
         case _:

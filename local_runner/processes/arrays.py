@@ -3,6 +3,7 @@
 from functools import reduce
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from local_runner.cube import LABEL, labels, utc_day
@@ -26,15 +27,25 @@ def array_concat(array1: Array, array2: Array) -> Array:
     """The second array behind the first; labels are kept only if both have them, and must then differ."""
     if not is_array(array1) and not is_array(array2):
         return [*array1, *array2]
-    parts = [as_array(a) for a in (array1, array2)]
-    arrays = [p if isinstance(p, xr.DataArray) else xr.DataArray(p, dims=LABEL) for p in parts]
+    labelled = next(a for a in (array1, array2) if isinstance(a, xr.DataArray))
+    arrays = [a if isinstance(a, xr.DataArray) else _like(labelled, a) for a in (array1, array2)]
     if all(LABEL in a.coords for a in arrays):
         twice = sorted(set(labels(arrays[0], LABEL)) & set(labels(arrays[1], LABEL)))
         if twice:
             raise OpenEOError("ArrayLabelConflict", "A label must stand in one of the arrays only", got=twice)
     else:
         arrays = [a.drop_vars(LABEL, errors="ignore") for a in arrays]
-    return xr.concat(arrays, dim=LABEL)
+    return xr.concat(arrays, dim=LABEL, coords="minimal", compat="override", join="override")
+
+
+def _like(array: xr.DataArray, values: list[Any] | tuple[Any, ...]) -> xr.DataArray:
+    """A list as an array of the other dimensions of `array`."""
+    first = array.isel({LABEL: [0]}).drop_vars(LABEL, errors="ignore")
+    dtype = np.result_type(array.dtype, np.float32)
+    elements = [
+        v if isinstance(v, xr.DataArray) else xr.full_like(first, np.nan if v is None else v, dtype) for v in values
+    ]
+    return xr.concat(elements, dim=LABEL) if elements else first.isel({LABEL: slice(0)})
 
 
 def array_element(
@@ -64,7 +75,7 @@ def array_element(
 def _position(known: list[Any], label: float | str) -> int | None:
     if label in known:
         return known.index(label)
-    days = [utc_day(k) if isinstance(k, str) and k.endswith("Z") else None for k in known]
+    days: list[Any] = [utc_day(k) if isinstance(k, str) and k.endswith("Z") else None for k in known]
     if days.count(label) > 1:
         must = f"A day must have one date in {tuple(known)}"
         raise OpenEOError("ProcessParameterInvalid", must, got=label, do="Give the time of day as well")

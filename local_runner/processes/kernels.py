@@ -26,7 +26,8 @@ def apply_kernel(
     """Convolution of x and y with a kernel (outer list along y), times `factor`.
 
     A true convolution: an impulse returns the kernel. NaN and infinity count as `replace_invalid`, what lies outside of
-    the image as `border`. float32 and float64 are kept, integers become float64.
+    the image as `border`. float32 and float64 are kept, integers become float32, or float64 where that
+    cannot hold them.
     """
     require_spatial(data)
     weights = _weights(kernel)

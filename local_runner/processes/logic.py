@@ -43,9 +43,8 @@ def if_(value: BooleanOrNull, accept: Any, reject: Any = None) -> Any:
 
 
 def _choose(value: Any, accept: Any, reject: Any) -> Any:
-    return np.where(np.asarray(value) == 1, accept, reject).astype(
-        np.result_type(np.asarray(value), accept, reject), copy=False
-    )
+    dtype = np.result_type(np.asarray(value), accept, reject)
+    return np.where(np.asarray(value) == 1, accept, reject).astype(dtype, copy=False)
 
 
 def _and(x: Any, y: Any) -> Any:

@@ -1,19 +1,20 @@
 """Resampling to another resolution or projection, and geocoding by position bands."""
 
 import math
-from typing import Any, Literal
+import threading
+from typing import Any, Literal, NamedTuple
 
 import dask.array as da
 import numpy as np
+import rasterio.warp
 import xarray as xr
 from affine import Affine
-from odc.geo.geobox import GeoBox
-from odc.geo.xr import xr_reproject
-from pyproj import CRS
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
 
-from local_runner.cube import X, Y, crs_of, parse_crs, require_spatial, spacing, with_crs
+from local_runner.cube import X, Y, crs_of, labels, parse_crs, require_spatial, spacing, with_crs
 from local_runner.errors import OpenEOError
-from local_runner.geocode import geocode
+from local_runner.geocode import geocode, target_grid
 from local_runner.processes._types import Cube, Number
 
 Method = Literal[
@@ -22,6 +23,26 @@ Method = Literal[
 ]  # fmt: skip
 Corner = Literal["lower-left", "upper-left", "lower-right", "upper-right"]
 _GDAL_NAMES = {"near": "nearest", "cubicspline": "cubic_spline"}
+_ANY_CRS = CRS.from_epsg(3857)
+"""For radar geometry: GDAL wants a CRS, and does nothing with it where source and target have the same."""
+_TOLERANCE_PX = 0.01
+"""How far GDAL may be off by interpolating between exactly projected points."""
+_WARPING = threading.Lock()
+"""rasterio silences a warning of its own while it warps, in a way that does not allow two threads."""
+
+
+class _Grid(NamedTuple):
+    """Shape (y, x), corner and signed steps of a grid, and its CRS."""
+
+    shape: tuple[int, int]
+    transform: Affine
+    crs: CRS
+
+    @property
+    def centres(self) -> dict[str, NDArray[np.float64]]:
+        a, e = self.transform.a, self.transform.e
+        x, y = (np.arange(n) + 0.5 for n in reversed(self.shape))
+        return {Y: self.transform.f + e * y, X: self.transform.c + a * x}
 
 
 def resample_spatial(
@@ -52,20 +73,14 @@ def resample_spatial(
         )
     if projection is None and (step_x, step_y) == (0, 0):
         raise OpenEOError("ProcessParameterRequired", "resample_spatial must be given a resolution or a projection")
-    old_x, old_y = spacing(data)
-    same_crs = target_crs is None or target_crs == source_crs
-    if same_crs:
-        new = (step_x or abs(old_x), step_y or abs(old_y))
-        if math.isclose(new[0], abs(old_x)) and math.isclose(new[1], abs(old_y)):
+    source = _grid(data, source_crs)
+    if target_crs is None or target_crs == source_crs:
+        old = (abs(source.transform.a), abs(source.transform.e))
+        new = (step_x or old[0], step_y or old[1])
+        if all(map(math.isclose, new, old)):
             return data
-        return _reproject(data, _aligned(data, new, align), method, source_crs)
-    source = _geobox(data, source_crs)
-    wanted: Any = "auto" if (step_x, step_y) == (0, 0) else (step_y or step_x, step_x or step_y)
-    if wanted != "auto":
-        from odc.geo import resyx_  # noqa: PLC0415
-
-        wanted = resyx_(-wanted[0], wanted[1])
-    return _reproject(data, source.to_crs(target_crs.to_wkt(), resolution=wanted), method, source_crs)  # type: ignore[union-attr]
+        return _warped(data, source, _aligned(source, new, align), method)
+    return _warped(data, source, _projected(source, target_crs, (step_x, step_y)), method)
 
 
 def _resolution(resolution: Number | list[Number]) -> tuple[float, float]:
@@ -85,39 +100,65 @@ def _geocode(data: Cube, crs: CRS | None, step_x: float, step_y: float) -> Cube:
     return geocode(data, crs=crs, resolution=(step_x, step_y))
 
 
-def _transform(data: Cube) -> Affine:
-    """Upper-left corner and signed steps: cell centres are at +0.5."""
-    (dx, dy), x, y = spacing(data), data[X].values, data[Y].values
-    return Affine(dx, 0, float(x[0]) - dx / 2, 0, dy, float(y[0]) - dy / 2)
+def _grid(data: Cube, crs: CRS | None) -> _Grid:
+    (dx, dy), x, y = spacing(data), labels(data, X), labels(data, Y)
+    return _Grid((len(y), len(x)), Affine(dx, 0, x[0] - dx / 2, 0, dy, y[0] - dy / 2), crs or _ANY_CRS)
 
 
-def _geobox(data: Cube, crs: CRS | None) -> GeoBox:
-    return GeoBox((data.sizes[Y], data.sizes[X]), _transform(data), (crs or CRS.from_epsg(3857)).to_wkt())
+def _aligned(source: _Grid, new: tuple[float, float], align: Corner) -> _Grid:
+    """The grid of that resolution from a corner of the source on, which covers the source."""
+    old = source.transform
+    dx, dy = math.copysign(new[0], old.a), math.copysign(new[1], old.e)
+    height, width = old.e * source.shape[0], old.a * source.shape[1]
+    ny, nx = (math.ceil(extent / step - 1e-9) for extent, step in ((height, dy), (width, dx)))
+    left = old.c + (width - nx * dx if align.endswith("right") else 0)
+    top = old.f + (height - ny * dy if align.startswith("lower") else 0)
+    return _Grid((ny, nx), Affine(dx, 0, left, 0, dy, top), source.crs)
 
 
-def _aligned(data: Cube, new: tuple[float, float], align: Corner) -> GeoBox:
-    box = _geobox(data, crs_of(data))
-    dx, dy = math.copysign(new[0], box.transform.a), math.copysign(new[1], box.transform.e)
-    width, height = box.transform.a * box.shape[1], box.transform.e * box.shape[0]
-    nx, ny = (math.ceil(extent / step - 1e-9) for extent, step in ((width, dx), (height, dy)))
-    left = box.transform.c + (width - nx * dx if align.endswith("right") else 0)
-    top = box.transform.f + (height - ny * dy if align.startswith("lower") else 0)
-    return GeoBox((ny, nx), Affine(dx, 0, left, 0, dy, top), box.crs)
+def _projected(source: _Grid, crs: CRS, step: tuple[float, float]) -> _Grid:
+    """The grid on multiples of the resolution that covers the source; without one, the pixels keep about their size."""
+    (height, width), old = source.shape, source.transform
+    x, y = sorted((old.c, old.c + old.a * width)), sorted((old.f, old.f + old.e * height))
+    corners = (x[0], y[0], x[1], y[1])
+    if step == (0, 0):
+        kept, _, _ = rasterio.warp.calculate_default_transform(source.crs, crs, width, height, *corners)
+        step = (kept.a, -kept.e)
+    project = Transformer.from_crs(source.crs, crs, always_xy=True)
+    grid = target_grid(project.transform_bounds(*corners), (step[0] or step[1], step[1] or step[0]))
+    return _Grid(grid.shape, Affine(*grid.transform), crs)
 
 
-def _reproject(data: Cube, target: GeoBox, method: str, source_crs: CRS | None) -> Cube:
-    source = with_crs(data.transpose(..., Y, X), None)
-    source = source.astype(np.result_type(source.dtype, np.float32)) if source.dtype.kind != "f" else source
-    if source.chunks is None:
-        source = source.copy(deep=False, data=da.from_array(source.data))
-    box = _geobox(data, source_crs)
-    named = source.assign_coords({X: box.coords[X].values, Y: box.coords[Y].values}).rio.write_crs(str(box.crs))
-    result = xr_reproject(named, target, resampling=_GDAL_NAMES.get(method, method), dst_nodata=np.nan)
-    centres = {
-        X: target.transform.c + target.transform.a * (np.arange(target.shape[1]) + 0.5),
-        Y: target.transform.f + target.transform.e * (np.arange(target.shape[0]) + 0.5),
-    }
-    bare = xr.DataArray(result.data, dims=[*source.dims[:-2], Y, X], attrs=data.attrs)
-    kept = {name: data[name] for name in data.coords if name in bare.dims and name not in (X, Y)}
-    crs = source_crs if target.crs == box.crs else CRS.from_user_input(str(target.crs))
-    return with_crs(bare.assign_coords({**kept, **centres}), crs).transpose(*data.dims)
+def _warped(data: Cube, source: _Grid, target: _Grid, method: str) -> Cube:
+    """One task of GDAL for each plane: cut into chunks, planes would get seams."""
+    bare = with_crs(data.transpose(..., Y, X), None)
+    values = da.asarray(bare.data)
+    values = values.astype(np.result_type(values.dtype, np.float32))
+    planes = values.reshape((-1, *source.shape)).rechunk((1, -1, -1))
+
+    def warp(plane: NDArray[Any]) -> NDArray[Any]:
+        result = np.full((1, *target.shape), np.nan, plane.dtype)
+        with _WARPING:
+            rasterio.warp.reproject(
+                np.ascontiguousarray(plane),
+                result,
+                src_transform=source.transform,
+                src_crs=source.crs,
+                src_nodata=np.nan,
+                dst_transform=target.transform,
+                dst_crs=target.crs,
+                dst_nodata=np.nan,
+                resampling=rasterio.warp.Resampling[_GDAL_NAMES.get(method, method)],
+                tolerance=_TOLERANCE_PX,
+                XSCALE=1,  # interpolate: GDAL would smooth where the pixels grow, and shift by up to a tenth of a pixel
+                YSCALE=1,
+            )
+        return result
+
+    warped = planes.map_blocks(
+        warp, dtype=values.dtype, chunks=(1, *target.shape), meta=np.empty((0, 0, 0), values.dtype)
+    )
+    result = xr.DataArray(warped.reshape((*values.shape[:-2], *target.shape)), dims=bare.dims, attrs=bare.attrs)
+    kept = {name: data[name] for name in data.coords if name in result.dims and name not in (X, Y)}
+    result = result.assign_coords({**kept, **target.centres})
+    return with_crs(result, target.crs if target.crs != source.crs else crs_of(data)).transpose(*data.dims)

@@ -34,7 +34,10 @@ class Violation:
 
 @dataclass(frozen=True)
 class Rule:
-    """One limit of a back-end on the arguments of one process."""
+    """One limit of a back-end on the arguments of one process.
+
+    `find` gets the arguments that are known, defaults included; a callback may be an outline.
+    """
 
     number: str
     process: str

@@ -1,6 +1,7 @@
 """The geopyspark back-end of the Copernicus Data Space: its refusals and its leniencies.
 
-The numbers are those of the list of back-end limits in `docs/backend-limits.md`.
+The numbers are those of the list of back-end limits in `docs/backend-limits.md`. An argument that a rule does not find is
+one whose value is not known yet.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from local_runner import cube as cubes
-from local_runner.callback import Callback
+from local_runner.callback import CallbackOutline
 from local_runner.profiles import Profile, Rules, Violation
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ _RESAMPLING = (
 )  # fmt: skip
 
 
-def _callback(arguments: Mapping[str, Any]) -> Callback | None:
+def _callback(arguments: Mapping[str, Any]) -> CallbackOutline | None:
     found = arguments.get("process", arguments.get("reducer"))
-    return found if isinstance(found, Callback) else None
+    return found if isinstance(found, CallbackOutline) else None
 
 
 def _single_udf(arguments: Mapping[str, Any]) -> Violation | None:
@@ -70,23 +71,31 @@ def _udf_on_cube(arguments: Mapping[str, Any]) -> Violation | None:
 
 
 def _entries(arguments: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]]:
-    return {entry.get("dimension", ""): entry for entry in arguments.get(name) or [] if isinstance(entry, dict)}
+    return {str(entry.get("dimension", "")): entry for entry in arguments.get(name) or [] if isinstance(entry, dict)}
 
 
 def _pixels(arguments: Mapping[str, Any], name: str) -> dict[str, float]:
     entries = _entries(arguments, name)
-    return {d: entries[d].get("value") or 0 for d in (cubes.X, cubes.Y) if d in entries}
+    return {d: entries[d]["value"] for d in (cubes.X, cubes.Y) if d in entries}
 
 
 @rule("G14", "apply_neighborhood")
 def _unit_is_px(arguments: Mapping[str, Any]) -> Violation | None:
     for name in ("size", "overlap"):
-        for dimension, entry in _entries(arguments, name).items():
-            if dimension in (cubes.X, cubes.Y) and entry.get("unit") != "px":
-                return Violation(
-                    f"{name} along {dimension} must have the unit 'px'", entry.get("unit"), "Give it in pixels"
-                )
+        entries = _entries(arguments, name)
+        for dimension in (cubes.X, cubes.Y):
+            entry = entries.get(dimension)
+            if entry is None and (name == "overlap" or name not in arguments):
+                continue
+            got = entry or {}
+            if got.get("unit") != "px" or not _is_number(got.get("value")):
+                must = f"{name} along {dimension} must be a number with the unit 'px'"
+                return Violation(must, entry, "Give it in pixels")
     return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @rule("G15", "apply_neighborhood")
@@ -135,7 +144,7 @@ def _size_of_16(arguments: Mapping[str, Any]) -> Violation | None:
 @rule("G23", "apply_neighborhood")
 def _band_math_daily(arguments: Mapping[str, Any]) -> Violation | None:
     callback = _callback(arguments)
-    if callback is None or callback.contains_udf:
+    if callback is None or callback.contains_udf or "size" not in arguments:
         return None
     size = _entries(arguments, "size").get(cubes.T, {}).get("value")
     if size == "P1D":
@@ -171,9 +180,20 @@ def _kernel_is_square(arguments: Mapping[str, Any]) -> Violation | None:
 @rule("G32", "add_dimension")
 def _time_label_is_full(arguments: Mapping[str, Any]) -> Violation | None:
     label = arguments.get("label")
-    if arguments.get("type") != "temporal" or re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", str(label)):
+    if arguments.get("type") != "temporal" or "label" not in arguments:
+        return None
+    if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", str(label)):
         return None
     return Violation("A temporal label must read YYYY-MM-DDTHH:MM:SSZ", label, "Write the time of day as well")
+
+
+@rule("G32", "add_dimension")
+def _one_time_dimension(arguments: Mapping[str, Any]) -> Violation | None:
+    cube = arguments.get("data")
+    if arguments.get("type") != "temporal" or not isinstance(cube, xr.DataArray):
+        return None
+    has = cubes.dimension_of_type(cube, "temporal")
+    return Violation("A cube can have one temporal dimension", has, "Reduce or drop it first") if has else None
 
 
 @rule("G33", "drop_dimension")
@@ -202,7 +222,7 @@ def _align_is_ignored(arguments: Mapping[str, Any]) -> Violation | None:
 
 @rule("G39", "resample_spatial")
 def _geocode_needs_projection(arguments: Mapping[str, Any]) -> Violation | None:
-    if arguments.get("method") != "geocode":
+    if arguments.get("method") != "geocode" or "projection" not in arguments:
         return None
     projection, cube = arguments.get("projection"), arguments.get("data")
     if projection is None:

@@ -15,11 +15,12 @@ from urllib.parse import unquote, urlsplit
 
 from local_runner.access import is_remote
 from local_runner.errors import LimitExceededError, OpenEOError
+from local_runner.raster import Header
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from local_runner.raster import Header
+    from local_runner.netcdf_reader import NetcdfHeader
     from local_runner.stac.walk import Found
 
 MAX_ASSETS: Final = 200
@@ -30,6 +31,7 @@ STATIC: Final = COORDINATES | {"height", "incidence_angle", "look_east", "look_n
 """Bands of the grid, not of a date: given for one date they hold for all."""
 _ROLES: Final = frozenset(("data", "data-mask", "snow-ice", "land-water", "water-mask"))
 _TIFF: Final = ("image/tiff", "image/vnd.stac.geotiff")
+_NETCDF: Final = ("application/x-netcdf", "application/netcdf", "application/netcdf4")
 _FILE_BAND: Final = re.compile(
     r"(?:^|_)((?:[iq]|amplitude|intensity)_(?:VV|VH|HV|HH)|grid_lat|grid_lon|latitude|longitude|[a-z]+_shift|"
     r"(?:reference|deramp|reramp)_phase|incidence_angle|height|look_(?:east|north|up))$"
@@ -38,7 +40,10 @@ _FILE_BAND: Final = re.compile(
 
 @dataclass(frozen=True)
 class Layer:
-    """One band of one asset: its name, the asset's key and address, the band's number in the file, counted from 1."""
+    """One band of one asset: its name, the asset's key and address, and which band of the file it is.
+
+    `index`: its number in a GeoTIFF, counted from 1; `variable` and `plane`: its name and its place on `t` in netCDF.
+    """
 
     name: str
     common_name: str
@@ -46,9 +51,13 @@ class Layer:
     href: str
     index: int
     size: int | None
+    variable: str = ""
+    plane: int = 0
 
 
-def layers(found: Found, header: Callable[[str], Header], resolve: Callable[[str, str], str]) -> dict[str, Layer]:
+def layers(
+    found: Found, header: Callable[[str], Header | NetcdfHeader], resolve: Callable[[str, str], str]
+) -> dict[str, Layer]:
     """Bands of an item by name, in the order of its assets; of two assets with the same band the first one counts.
 
     `header` opens a file and is called for assets whose bands are not named in the metadata.
@@ -56,24 +65,34 @@ def layers(found: Found, header: Callable[[str], Header], resolve: Callable[[str
     if len(found.assets) > MAX_ASSETS:
         raise LimitExceededError("TooManyAssets", f"An item must have at most {MAX_ASSETS} assets", got=found.id)
     bands: dict[str, Layer] = {}
-    for key, asset in sorted(found.assets.items(), key=lambda entry: "_0-" in entry[0]):
-        if not is_raster(key, asset):
-            continue
-        href = _downloaded(resolve(str(asset.get("href", "")), found.href), found.href, key)
+    for key, href in addresses(found, resolve):
+        asset = found.assets[key]
         names = _in_metadata(asset) or _in_item_assets(found.collection, key) or _in_file(found, asset, header(href))
         for index, (name, common) in enumerate(names, start=1):
-            bands.setdefault(name, Layer(name, common, key, href, index, _size(asset)))
+            bands.setdefault(name, Layer(name, common, key, href, index, _size(asset), name))
     return bands
 
 
+def addresses(found: Found, resolve: Callable[[str, str], str]) -> Iterator[tuple[str, str]]:
+    """Key and address of each raster with data of an item; doubled keys last."""
+    for key, asset in sorted(found.assets.items(), key=lambda entry: "_0-" in entry[0]):
+        if is_raster(key, asset):
+            yield key, _downloaded(resolve(str(asset.get("href", "")), found.href), found.href, key)
+
+
 def is_raster(key: str, asset: Mapping[str, Any]) -> bool:
-    """Whether an asset is a GeoTIFF with data: by media type or file ending, and by its roles if it has any."""
+    """Whether an asset is a raster with data: by media type or file ending, and by its roles if it has any."""
     name = _file_name(asset) or key
-    kind = str(asset.get("type") or "").partition(";")[0].strip().lower()
-    tiff = kind in _TIFF or (not kind and name.lower().endswith((".tif", ".tiff")))
+    tiff = _kind(asset) in _TIFF or (not _kind(asset) and name.lower().endswith((".tif", ".tiff")))
     roles = set(asset.get("roles") or ())
     wanted = not roles or bool(roles & _ROLES) or bool(_in_metadata(asset))
-    return tiff and wanted and not name.startswith("tmp_sec")
+    return (tiff or is_netcdf(key, asset)) and wanted and not name.startswith("tmp_sec")
+
+
+def is_netcdf(key: str, asset: Mapping[str, Any]) -> bool:
+    """Whether an asset is netCDF by media type or file ending."""
+    name = _file_name(asset) or key
+    return _kind(asset) in _NETCDF or (not _kind(asset) and name.lower().endswith((".nc", ".nc4")))
 
 
 def select(wanted: Sequence[str] | None, available: Iterable[Layer]) -> list[str]:
@@ -126,7 +145,13 @@ def _in_item_assets(collection: Mapping[str, Any], key: str) -> list[tuple[str, 
     return _in_metadata((collection.get("item_assets") or {}).get(key) or {})
 
 
-def _in_file(found: Found, asset: Mapping[str, Any], header: Header) -> list[tuple[str, str]]:
+def _kind(asset: Mapping[str, Any]) -> str:
+    return str(asset.get("type") or "").partition(";")[0].strip().lower()
+
+
+def _in_file(found: Found, asset: Mapping[str, Any], header: Header | NetcdfHeader) -> list[tuple[str, str]]:
+    if not isinstance(header, Header):
+        return [(name, "") for name in header.variables]
     described = [text for text in header.descriptions if text]
     if len(described) == header.count:
         return [(name, "") for name in described]

@@ -16,7 +16,7 @@ from local_runner.errors import OpenEOError
 from local_runner.netcdf_writer import write_netcdf
 from local_runner.raster_writer import Target, Written, write_geotiff
 from local_runner.stac import footprint
-from local_runner.stac.bands import COORDINATES, LATITUDE, LONGITUDE
+from local_runner.stac.bands import COORDINATES, LATITUDE, LONGITUDE, STATIC
 from local_runner.stac.metadata import is_plain, meaning_of, safe_name
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ GEOTIFF: Final = "image/tiff; application=geotiff"
 NETCDF: Final = "application/x-netcdf"
 _MAKESHIFT: Final = CRS.from_epsg(3857)
 
+Rings = dict[str, footprint.Ring | None]
+
 
 @dataclass(frozen=True)
 class Options:
@@ -46,12 +48,11 @@ class Options:
 
 @dataclass
 class Files:
-    """What was written: assets by item and key, and the fields that all items share."""
+    """What was written: assets by item and key, footprint by item (GeoJSON and bbox), and fields that all items share."""
 
     assets: dict[str, dict[str, pystac.Asset]] = field(default_factory=dict)
+    footprints: dict[str, tuple[dict[str, Any] | None, list[float] | None]] = field(default_factory=dict)
     properties: dict[str, Any] = field(default_factory=dict)
-    geometry: dict[str, Any] | None = None
-    bbox: list[float] | None = None
 
 
 def options_of(given: Mapping[str, Any], file_format: str) -> Options:
@@ -82,20 +83,16 @@ def write_files(cube: xr.DataArray, groups: list[Group], folder: Path, options: 
     makeshift = for_backend and crs_of(cube) is None
     files = Files(properties=_projection(cube, makeshift=makeshift))
     if options.netcdf:
-        ring = _write_netcdf(cube, groups, folder, options, files)
+        rings = _write_netcdf(cube, groups, folder, options, files)
     else:
-        ring = _write_rasters(cube, groups, folder, options, files, makeshift=makeshift)
-    files.geometry, files.bbox = footprint.geometry_of(ring)
-    if makeshift:
-        if files.geometry is not None:
-            files.properties["footprint"] = files.geometry
-        files.geometry = files.bbox = None
+        rings = _write_rasters(cube, groups, folder, options, files, makeshift=makeshift)
+    files.footprints = {name: footprint.geometry_of(ring) for name, ring in rings.items()}
     return files
 
 
 def _write_rasters(
     cube: xr.DataArray, groups: list[Group], folder: Path, options: Options, files: Files, *, makeshift: bool
-) -> footprint.Ring | None:
+) -> Rings:
     crs = crs_of(cube)
     common = _coordinate_targets(cube, folder, options)
     own = {group.id: _targets(cube, group, folder, options) for group in groups}
@@ -111,8 +108,10 @@ def _write_rasters(
         assets = {key: _asset("./", target, written, files) for key, target in own[group.id].items()}
         files.assets[group.id] = assets | {key: _asset("../", target, written, files) for key, target in common.items()}
     if crs is not None:
-        return footprint.of_grid(cube[X].values, cube[Y].values, crs)
-    return _outline({key: written[target.path].sample for key, target in common.items()})
+        spans = {name: [written[target.path].spans for target in targets.values()] for name, targets in own.items()}
+        return _outlines(cube, crs, spans)
+    outline = _outline({key: written[target.path].sample for key, target in common.items()})
+    return {group.id: outline for group in groups}
 
 
 def _coordinate_targets(cube: xr.DataArray, folder: Path, options: Options) -> dict[str, Target]:
@@ -126,40 +125,62 @@ def _targets(cube: xr.DataArray, group: Group, folder: Path, options: Options) -
     names = _Names(options.prefix)
     here = folder / group.folder
     here.mkdir(parents=True, exist_ok=True)
+    outlined = None if crs_of(cube) is None else _outlined(group)
     return {
         key: Target(
-            here / names.of(key), _plane(cube, group.index, label), key, cog=options.overviews and not is_plain(key)
+            here / names.of(key),
+            _plane(cube, group.index, label),
+            key,
+            cog=options.overviews and not is_plain(key),
+            spans=key == outlined,
         )
         for key, label in group.bands.items()
         if label not in COORDINATES
     }
 
 
+def _outlined(group: Group) -> str | None:
+    """Asset key of the band whose valid data make the footprint: the first that is not of the grid."""
+    keys = [key for key, label in group.bands.items() if label not in COORDINATES]
+    return next((key for key in keys if key not in STATIC), keys[0] if keys else None)
+
+
+def _outlines(cube: xr.DataArray, crs: CRS, spans: Mapping[str, list[NDArray[Any]]]) -> Rings:
+    """Footprint of each item in map geometry; `spans` of its bands, empty but for one of them."""
+    known = {
+        name: next((found for found in several if found.size), np.empty((0, 2))) for name, several in spans.items()
+    }
+    return {name: footprint.of_spans(found, cube[X].values, cube[Y].values, crs) for name, found in known.items()}
+
+
 def _coordinates(cube: xr.DataArray) -> list[str]:
     return [str(name) for name in cube[BANDS].values if str(name) in COORDINATES]
 
 
-def _write_netcdf(
-    cube: xr.DataArray, groups: list[Group], folder: Path, options: Options, files: Files
-) -> footprint.Ring | None:
+def _write_netcdf(cube: xr.DataArray, groups: list[Group], folder: Path, options: Options, files: Files) -> Rings:
     coordinates = _coordinates(cube)
+    crs = crs_of(cube)
+    spans: dict[str, list[NDArray[Any]]] = {}
     for group in groups:
         labels = {key: label for key, label in group.bands.items() if label not in coordinates}
         labels |= {name: name for name in coordinates}
         attributes = {key: _cf_attributes(key) for key in labels}
         path = folder / group.folder / _Names(options.prefix, ".nc").of("data")
         path.parent.mkdir(parents=True, exist_ok=True)
-        written = write_netcdf(path, _part(cube, group, labels), attributes=attributes, title=group.id)
+        outlined = None if crs is None else _outlined(group)
+        part = _part(cube, group, labels)
+        written = write_netcdf(path, part, attributes=attributes, title=group.id, spans=outlined or "")
+        spans[group.id] = [result.spans for result in written.values()]
         bands = [_band(key, result) for key, result in written.items()]
         fields = {"bands": bands, **_file_fields(next(iter(written.values()))), **files.properties}
         asset = pystac.Asset(f"./{path.name}", media_type=NETCDF, roles=["data"], extra_fields=fields)
         files.assets[group.id] = {"data": asset}
-    crs = crs_of(cube)
     if crs is not None:
-        return footprint.of_grid(cube[X].values, cube[Y].values, crs)
+        return _outlines(cube, crs, spans)
     rows, columns = footprint.sample_positions(cube.sizes[Y]), footprint.sample_positions(cube.sizes[X])
     at = cube.isel({T: 0, Y: list(rows), X: list(columns)})
-    return _outline({name: at.sel({BANDS: name}).values for name in coordinates})
+    outline = _outline({name: at.sel({BANDS: name}).values for name in coordinates})
+    return {group.id: outline for group in groups}
 
 
 def _part(cube: xr.DataArray, group: Group, labels: Mapping[str, str]) -> xr.DataArray:

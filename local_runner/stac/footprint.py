@@ -50,8 +50,22 @@ def of_grid(x: NDArray[Any], y: NDArray[Any], crs: CRS) -> Ring:
     xs = np.concatenate([west + (east - west) * along, np.full(along.size, east)])
     ys = np.concatenate([np.full(along.size, north), north + (south - north) * along])
     xs, ys = np.concatenate([xs, west + east - xs]), np.concatenate([ys, north + south - ys])
-    longitude, latitude = Transformer.from_crs(crs, 4326, always_xy=True).transform(xs, ys)
-    return _unwrapped([(float(p), float(q)) for p, q in zip(longitude, latitude, strict=True)])
+    return _to_degrees(xs, ys, crs)
+
+
+def of_spans(spans: NDArray[Any], x: NDArray[Any], y: NDArray[Any], crs: CRS) -> Ring:
+    """Convex hull of the valid cells of a grid in map geometry; the outline of the grid where none is valid.
+
+    `spans`: first and last valid column of each row, -1 where none is; `x`, `y`: centres.
+    """
+    rows = np.flatnonzero(spans[:, 0] >= 0) if spans.size else np.empty(0, int)
+    if not rows.size:
+        return of_grid(x, y, crs)
+    half_x, half_y = _half(x), _half(y)
+    left, right = x[spans[rows, 0]] - half_x, x[spans[rows, 1]] + half_x
+    corners = [(xs, y[rows] + side) for xs in (left, right) for side in (-half_y, half_y)]
+    hull = _hull([(float(p), float(q)) for xs, ys in corners for p, q in zip(xs, ys, strict=True)])
+    return _to_degrees(*_densified(hull), crs)
 
 
 def geometry_of(ring: Ring | None) -> tuple[dict[str, Any] | None, list[float] | None]:
@@ -82,8 +96,28 @@ def geometry_of(ring: Ring | None) -> tuple[dict[str, Any] | None, list[float] |
 
 
 def _edges(centres: NDArray[Any]) -> tuple[float, float]:
-    half = (centres[-1] - centres[0]) / max(centres.size - 1, 1) / 2 or 0.5
+    half = _half(centres)
     return float(centres[0] - half), float(centres[-1] + half)
+
+
+def _half(centres: NDArray[Any]) -> float:
+    """Half a cell, signed."""
+    return float(centres[-1] - centres[0]) / max(centres.size - 1, 1) / 2 or 0.5
+
+
+def _to_degrees(x: NDArray[Any], y: NDArray[Any], crs: CRS) -> Ring:
+    longitude, latitude = Transformer.from_crs(crs, 4326, always_xy=True).transform(x, y)
+    return _unwrapped([(float(p), float(q)) for p, q in zip(longitude, latitude, strict=True)])
+
+
+def _densified(ring: Ring) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The outline with more points, so that it bends as its sides do in degrees: no step above a part of the whole."""
+    points = np.array([*ring, ring[0]])
+    lengths = np.hypot(*np.diff(points, axis=0).T)
+    parts = np.ceil(lengths / lengths.sum() * 4 * (POINTS - 1)).astype(int)
+    places = np.concatenate([at + np.arange(n) / n for at, n in enumerate(parts)])
+    known = np.arange(len(points))
+    return np.interp(places, known, points[:, 0]), np.interp(places, known, points[:, 1])
 
 
 def _unwrapped(ring: Ring) -> Ring:
@@ -112,7 +146,8 @@ def _crosses_itself(ring: Ring) -> bool:
     edges = list(zip(ring, ring[1:] + ring[:1], strict=True))
     for at, (a, b) in enumerate(edges):
         for c, d in edges[at + 2 : len(edges) - (at == 0)]:
-            if _side(a, b, c) * _side(a, b, d) <= 0 and _side(c, d, a) * _side(c, d, b) <= 0:
+            apart = any(max(a[k], b[k]) < min(c[k], d[k]) or max(c[k], d[k]) < min(a[k], b[k]) for k in (0, 1))
+            if not apart and _side(a, b, c) * _side(a, b, d) <= 0 and _side(c, d, a) * _side(c, d, b) <= 0:
                 return True
     return len(set(ring)) < len(ring)
 

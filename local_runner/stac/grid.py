@@ -14,10 +14,12 @@ from local_runner.errors import DataError, OpenEOError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     import dask.array as da
     from numpy.typing import NDArray
 
+    from local_runner.netcdf_reader import NetcdfHeader
     from local_runner.raster import Header
 
 _NEAR: Final = 100_000
@@ -82,16 +84,28 @@ def of_header(header: Header) -> Grid:
     return Grid(x, y, header.crs)
 
 
-def require_same(first: Header, other: Header) -> None:
-    """Raise `GridsDiffer` unless two files have the same cells."""
-    a, b = of_header(first), of_header(other)
-    step = 1e-3 * min(abs(first.transform.a) or 1.0, abs(first.transform.e) or 1.0)
-    same = first.shape == other.shape and a.crs == b.crs and a.flipped == b.flipped
+def of_netcdf(header: NetcdfHeader) -> Grid:
+    """Grid of a netCDF file: its coordinates in map geometry, indices in radar geometry as those of a GeoTIFF."""
+    height, width = header.shape
+    if header.crs is None:
+        flipped = header.y is not None and header.y.size > 1 and bool(header.y[0] > header.y[-1])
+        return Grid(np.arange(width), np.arange(height), None, flipped=flipped)
+    for name, values, size in (("x", header.x, width), ("y", header.y, height)):
+        if values is None or values.size != size or not _is_even(values):
+            must = f"{header.path} must have even coordinates {name} in map geometry"
+            raise DataError("FormatUnsuitable", must, got=None if values is None else values[:3].tolist())
+    assert header.x is not None and header.y is not None  # noqa: S101, PT018  (as the loop has seen)
+    return Grid(header.x, header.y, header.crs)
+
+
+def require_same(first: Path, a: Grid, other: Path, b: Grid) -> None:
+    """Raise `GridsDiffer` unless the grids of two files have the same cells."""
+    same = (a.x.size, a.y.size, a.crs, a.flipped) == (b.x.size, b.y.size, b.crs, b.flipped)
+    step = 1e-3 * min(abs(_step(a.x)), abs(_step(a.y)))
     if not same or max(np.abs(a.x - b.x).max(), np.abs(a.y - b.y).max()) > step:
         must = (
-            f"All files of a cube must have one grid, that of the primary; {first.path.name} has shape {first.shape} and"
-            f" origin {(first.transform.c, first.transform.f)}, {other.path.name} {other.shape} and"
-            f" {(other.transform.c, other.transform.f)}"
+            f"All files of a cube must have one grid, that of the primary; {first.name} has shape"
+            f" {(a.y.size, a.x.size)} and its first cell at {_first(a)}, {other.name} {(b.y.size, b.x.size)} and {_first(b)}"
         )
         raise DataError("GridsDiffer", must, do="Coregister the dates, or select those of one grid")
 
@@ -141,6 +155,19 @@ def _covering(rows: NDArray[np.bool_], columns: NDArray[np.bool_], box: Box) -> 
         raise OpenEOError("NoDataAvailable", "spatial_extent must hold the centre of a pixel of the data", got=got)
     (y,), (x,) = np.nonzero(rows), np.nonzero(columns)
     return slice(int(y[0]), int(y[-1]) + 1), slice(int(x[0]), int(x[-1]) + 1)
+
+
+def _step(centres: NDArray[Any]) -> float:
+    return float(centres[-1] - centres[0]) / (centres.size - 1) if centres.size > 1 else 1.0
+
+
+def _first(grid: Grid) -> tuple[float, float]:
+    return float(grid.x[0]), float(grid.y[0])
+
+
+def _is_even(values: NDArray[Any]) -> bool:
+    step = _step(values)
+    return bool(step and np.all(np.abs(values - values[0] - step * np.arange(values.size)) <= 1e-3 * abs(step)))
 
 
 def _is_makeshift(header: Header) -> bool:

@@ -14,18 +14,38 @@ from local_runner.stac.bands import STATIC
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+RENDERS: Final = "renders"
+"""The one field of an extension without prefix."""
 _SCHEMAS: Final = {
+    "cube": "datacube/v2.3.0",
     "file": "file/v2.1.0",
     "insar": "insar/v1.0.0",
     "processing": "processing/v1.2.0",
     "product": "product/v1.0.0",
     "proj": "projection/v2.0.0",
+    RENDERS: "render/v2.0.0",
     "sar": "sar/v1.3.0",
     "sat": "sat/v1.2.0",
     "view": "view/v1.1.0",
 }
 """Extension and version of the fields of each prefix."""
-_NOT_INHERITED: Final = ("proj", "processing", "file", "cube", "raster", "render", "storage", "card4l", "ceosard", "eo")
+PARAMETERS: Final = "openeo_sar:parameters"
+"""Property with the parameters of the process; no schema claims the prefix."""
+_NOT_INHERITED: Final = frozenset(
+    (
+        "proj",
+        "processing",
+        "file",
+        "cube",
+        "raster",
+        "render",
+        "storage",
+        "card4l",
+        "ceosard",
+        "eo",
+        PARAMETERS.partition(":")[0],
+    )
+)
 _OF_THE_INPUT: Final = frozenset(
     (
         "datetime",
@@ -38,7 +58,7 @@ _OF_THE_INPUT: Final = frozenset(
         "title",
         "description",
         "footprint",
-        "renders",
+        RENDERS,
         "bands",
         "sar:datetime_secondary",
     )
@@ -156,7 +176,7 @@ def public(value: Any) -> Any:
 
 def extensions(*fields: Mapping[str, Any]) -> list[str]:
     """Schema URLs of the extensions whose fields are used."""
-    used = {key.partition(":")[0] for names in fields for key in names if ":" in key}
+    used = {key.partition(":")[0] for names in fields for key in names if ":" in key or key == RENDERS}
     return [f"https://stac-extensions.github.io/{_SCHEMAS[p]}/schema.json" for p in sorted(used) if p in _SCHEMAS]
 
 

@@ -2,31 +2,30 @@
 
 `temporal_extent` and `bands` are applied before a file is opened, as far as the metadata name the bands; one header is
 read per file, pixels when the cube is computed. Nothing is reprojected, mosaicked or scaled: all dates must have one
-grid, and scale and offset are left to the graph.
+grid, and scale and offset are left to the graph. GeoTIFF and netCDF-4, the latter also with several dates in one file.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 import numpy as np
 import xarray as xr
 
-from local_runner.access import is_remote, public_href
+from local_runner.access import public_href
 from local_runner.cube import BANDS, DIMENSIONS, T, X, Y, iso, temporal_extent, to_time, utc_day, with_crs
-from local_runner.errors import DataError, OpenEOError
-from local_runner.raster import open_bands, read_header
+from local_runner.errors import OpenEOError
 from local_runner.stac import grid as grids
 from local_runner.stac.bands import LATITUDE, LONGITUDE, STATIC, Layer, layers, select
+from local_runner.stac.source import Source
 from local_runner.stac.walk import Found, items
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from local_runner.access import Access
-    from local_runner.raster import Header
 
 
 def load(
@@ -55,11 +54,11 @@ def load(
         must = "load_stac must be called without 'properties': static catalogues have no queries"
         raise OpenEOError("PropertiesUnsupported", must, got=dict(properties), do="Select by temporal_extent")
     box = grids.parse_extent(spatial_extent)
-    source = _Source(access.naming(url))
-    dates = _dates(_within(items(url, source.access), temporal_extent), source)
+    source = Source(access.naming(url))
+    dates = _dates(_within(items(url, source.access), temporal_extent, source), source)
     known = [layer for date in dates for layer in date.layers.values()]
     if not known:
-        must = "The items must have GeoTIFF assets with data"
+        must = "The items must have GeoTIFF or netCDF assets with data"
         raise OpenEOError("NoDataAvailable", must, got=_assets_of(dates), do="Save them as GTiff")
     cube, first = _cube(dates, select(bands, known), source)
     return cube if box is None else _cut(cube, box, dates, source, first)
@@ -74,52 +73,42 @@ class _Date:
     layers: dict[str, Layer]
 
 
-@dataclass
-class _Source:
-    """Files opened so far, each header once."""
-
-    access: Access
-    headers: dict[str, Header] = field(default_factory=dict)
-
-    def header(self, href: str) -> Header:
-        if href not in self.headers:
-            self.headers[href] = read_header(self.access.open_path(href))
-        return self.headers[href]
-
-    def array(self, layer: Layer) -> da.Array:
-        """Band (y, x), rows in the order of the grid."""
-        header = self.header(layer.href)
-        if layer.index > header.count:
-            must = f"{header.path} must have band {layer.index} ({layer.name!r} of its metadata)"
-            raise DataError("DataCorrupt", must, got=f"{header.count} bands", do="Repair the item")
-        actual = header.path.stat().st_size
-        if layer.size is not None and actual != layer.size and not is_remote(layer.href):
-            must = f"{header.path} must have {layer.size} bytes, its file:size"
-            raise DataError("DataCorrupt", must, got=actual, do="Make or download the file again")
-        bands = range(1, header.count + 1) if header.pixel_interleaved else [layer.index]
-        data = open_bands(header, list(bands))[layer.index - 1 if header.pixel_interleaved else 0]
-        return data[::-1] if grids.of_header(header).flipped else data
-
-
-def _within(found: list[Found], extent: Sequence[str | None] | None) -> list[tuple[np.datetime64, Found]]:
-    """Items in the temporal extent [start, end), with their times, sorted by time and then id."""
-    dated = sorted(((item.time(), item) for item in found), key=lambda entry: (entry[0], entry[1].id))
-    if extent is None:
-        return dated
-    start, end = temporal_extent(list(extent))
-    inside = [(time, item) for time, item in dated if (start is None or time >= start) and (end is None or time < end)]
+def _within(
+    found: list[Found], extent: Sequence[str | None] | None, source: Source
+) -> list[tuple[np.datetime64, int, Found]]:
+    """Items in the temporal extent [start, end), with their times and planes, sorted by time and then id."""
+    start, end = (None, None) if extent is None else temporal_extent(list(extent))
+    dated = [(time, plane, item) for item in found for time, plane in _planes(item, start, end, source)]
+    dated.sort(key=lambda entry: (entry[0], entry[2].id))
+    inside = [entry for entry in dated if (start is None or entry[0] >= start) and (end is None or entry[0] < end)]
     if not inside:
-        days = sorted({utc_day(time) for time, _ in dated})
+        days = sorted({utc_day(time) for time, _, _ in dated})
         must = f"temporal_extent must hold a date of the data, which has {', '.join(days)}"
-        raise OpenEOError("NoDataAvailable", must, got=list(extent))
+        raise OpenEOError("NoDataAvailable", must, got=extent)
     return inside
 
 
-def _dates(dated: list[tuple[np.datetime64, Found]], source: _Source) -> list[_Date]:
+def _planes(
+    item: Found, start: np.datetime64 | None, end: np.datetime64 | None, source: Source
+) -> list[tuple[np.datetime64, int]]:
+    """Times of an item; its files are not opened where its properties tell that it lies outside of the extent."""
+    known = item.properties
+    first = known.get("start_datetime") or known.get("datetime")
+    last = known.get("end_datetime") or (None if known.get("start_datetime") else known.get("datetime"))
+    try:
+        outside = (end is not None and first and to_time(first) >= end) or (
+            start is not None and last and to_time(last) < start
+        )
+    except ValueError:  # item.time() tells what is wrong
+        outside = False
+    return [(item.time(), 0)] if outside else source.planes(item)
+
+
+def _dates(dated: list[tuple[np.datetime64, int, Found]], source: Source) -> list[_Date]:
     """Items put together by time. Two times of one UTC day are two acquisitions, which a cube cannot tell apart."""
-    opened = [(time, item, layers(item, source.header, source.access.resolve)) for time, item in dated]
-    if _share_secondary(dated):
-        earliest = min(_pair_times(item)[2] for _, item in dated)
+    opened = [(time, item, _layers(item, plane, source)) for time, plane, item in dated]
+    if _share_secondary([item for _, _, item in dated]):
+        earliest = min(_pair_times(item)[2] for _, item, _ in opened)
         opened = [(earliest, item, _with_pair(item, bands)) for _, item, bands in opened]
     dates: list[_Date] = []
     for time, item, bands in opened:
@@ -140,6 +129,11 @@ def _dates(dated: list[tuple[np.datetime64, Found]], source: _Source) -> list[_D
     return dates
 
 
+def _layers(item: Found, plane: int, source: Source) -> dict[str, Layer]:
+    found = layers(item, source.header, source.access.resolve)
+    return {name: replace(layer, plane=plane) for name, layer in found.items()} if plane else found
+
+
 def _pair_times(found: Found) -> tuple[str, str, np.datetime64]:
     """Primary and secondary as YYYYMMDD, and the day of the earlier one."""
     properties = found.properties
@@ -148,11 +142,11 @@ def _pair_times(found: Found) -> tuple[str, str, np.datetime64]:
     return primary, secondary, to_time(utc_day(min(times)))
 
 
-def _share_secondary(dated: list[tuple[np.datetime64, Found]]) -> bool:
+def _share_secondary(found: list[Found]) -> bool:
     fields = ("insar:reference_datetime", "insar:secondary_datetime")
-    if not all(item.properties.get(field) for _, item in dated for field in fields):
+    if not all(item.properties.get(field) for item in found for field in fields):
         return False
-    seconds = [_pair_times(item)[1] for _, item in dated]
+    seconds = [_pair_times(item)[1] for item in found]
     return len(set(seconds)) < len(seconds)
 
 
@@ -162,18 +156,19 @@ def _with_pair(found: Found, bands: dict[str, Layer]) -> dict[str, Layer]:
     return {named[name]: replace(layer, name=named[name]) for name, layer in bands.items()}
 
 
-def _cube(dates: list[_Date], names: list[str], source: _Source) -> tuple[xr.DataArray, Header]:
-    """The whole cube, and the header of its first file, with which all others agree."""
+def _cube(dates: list[_Date], names: list[str], source: Source) -> tuple[xr.DataArray, str]:
+    """The whole cube, and the address of its first file, with which all others agree."""
     static = {name: layer for date in reversed(dates) for name, layer in date.layers.items() if name in STATIC}
     chosen = [[date.layers.get(name) or static.get(name) for name in names] for date in dates]
     used = list(dict.fromkeys(layer for row in chosen for layer in row if layer is not None))
-    first = source.header(used[0].href)
-    for layer in used:
-        grids.require_same(first, source.header(layer.href))
+    first = used[0].href
+    for href in dict.fromkeys(layer.href for layer in used):
+        source.require_same(first, href)
     arrays: dict[Layer | None, da.Array] = {layer: source.array(layer) for layer in used}
-    arrays[None] = da.full(first.shape, np.nan, dtype=np.float32, chunks=(first.rows, -1))
+    header = source.header(first)
+    arrays[None] = da.full(header.shape, np.nan, dtype=np.float32, chunks=(header.rows, -1))
     data = da.stack([da.stack([arrays[layer] for layer in row]) for row in chosen])
-    grid = grids.of_header(first)
+    grid = source.grid(first)
     times = np.array([date.time for date in dates], dtype="datetime64[ns]")
     coords = {T: times, BANDS: np.array(names, dtype=str), Y: grid.y, X: grid.x}
     cube = xr.DataArray(data, dims=DIMENSIONS, coords=coords, attrs={"stac": _stac(dates)})
@@ -191,8 +186,8 @@ def _stac(dates: list[_Date]) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _cut(cube: xr.DataArray, box: grids.Box, dates: list[_Date], source: _Source, first: Header) -> xr.DataArray:
-    grid = grids.of_header(first)
+def _cut(cube: xr.DataArray, box: grids.Box, dates: list[_Date], source: Source, first: str) -> xr.DataArray:
+    grid = source.grid(first)
     if grid.crs is not None:
         rows, columns = grids.select_map(grid, box)
         return cube.isel({Y: rows, X: columns})
@@ -203,7 +198,7 @@ def _cut(cube: xr.DataArray, box: grids.Box, dates: list[_Date], source: _Source
         do = "Load without spatial_extent, or add the coordinate bands to the collection"
         raise OpenEOError("ProcessParameterInvalid", must, got=sorted(every), do=do)
     for layer in coordinates:
-        grids.require_same(first, source.header(layer.href))
+        source.require_same(first, layer.href)
     rows, columns = grids.select_radar(source.array(coordinates[0]), source.array(coordinates[1]), box)
     return cube.isel({Y: rows, X: columns})
 

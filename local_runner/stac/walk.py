@@ -159,17 +159,19 @@ def _job_results(document: Mapping[str, Any], href: str) -> Iterator[Found]:
     for key, asset in document["assets"].items():
         name = str(asset.get("href", "")).partition("?")[0].rpartition("/")[2]
         moment = date_in(key) if date_in(key) is not None else date_in(name)
-        date = _first_date(document) if moment is None else f"{moment}Z"
+        date = "" if moment is None else f"{moment}Z"
         by_date.setdefault(date, {})[key] = asset
     for date, assets in by_date.items():
-        properties = {"datetime": date} if date else {}
+        properties = {"datetime": date} if date else _interval(document)
         item = {"type": "Feature", "id": next(iter(assets)), "properties": properties, "assets": assets}
         yield Found(item, href, document)
 
 
-def _first_date(document: Mapping[str, Any]) -> str:
-    intervals = (document.get("extent") or {}).get("temporal", {}).get("interval") or [[None]]
-    return str(intervals[0][0] or "")
+def _interval(document: Mapping[str, Any]) -> dict[str, str]:
+    """Start and end of the first temporal extent of a collection, as far as it tells them."""
+    intervals = (document.get("extent") or {}).get("temporal", {}).get("interval") or [[]]
+    named = zip(("start_datetime", "end_datetime"), intervals[0], strict=False)
+    return {name: str(time) for name, time in named if time}
 
 
 def _require_record(document: Mapping[str, Any], href: str, access: Access) -> None:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 import pystac
 
 from local_runner.access import is_remote, public_href
-from local_runner.cube import BANDS, iso, to_time
+from local_runner.cube import BANDS, crs_of, iso, to_time
 from local_runner.errors import OpenEOError
+from local_runner.stac.dimensions import dimensions_of
 from local_runner.stac.files import Files, options_of, write_files
 from local_runner.stac.groups import Group, arranged, groups_of, index_offset
-from local_runner.stac.metadata import extensions, public, shared
+from local_runner.stac.metadata import PARAMETERS, extensions, public, shared
 from local_runner.stac.walk import RECORD_REL
 
 if TYPE_CHECKING:
@@ -73,24 +74,36 @@ def save(
         raise OpenEOError("DataCubeEmpty", "The cube must have values to be saved", got=dict(whole.sizes))
     groups = groups_of(whole, process, provenance.pair)
     files = write_files(whole, groups, folder, chosen, for_backend=for_backend)
-    items = [_item(group, whole, files, folder, process, provenance) for group in groups]
+    items = [_item(group, whole, files, folder, process, provenance, for_backend=for_backend) for group in groups]
     hrefs = [f"./{group.folder}/{group.folder}.json" for group in groups]
-    return _collection(dict(zip(hrefs, items, strict=True)), folder, process, provenance)
+    dimensions = dimensions_of(whole, files.properties, items)
+    return _collection(dict(zip(hrefs, items, strict=True)), folder, process, provenance, dimensions)
 
 
 def _item(
-    group: Group, cube: xr.DataArray, files: Files, folder: Path, process: str, provenance: Provenance
+    group: Group,
+    cube: xr.DataArray,
+    files: Files,
+    folder: Path,
+    process: str,
+    provenance: Provenance,
+    *,
+    for_backend: bool,
 ) -> pystac.Item:
+    geometry, bbox = files.footprints[group.id]
     properties = {
         **shared((source["properties"] for source in group.sources), offset=index_offset(cube)),
         **group.properties,
         **files.properties,
         **_processing(process, provenance),
     }
+    if for_backend and crs_of(cube) is None:
+        properties |= {"footprint": geometry} if geometry else {}
+        geometry = bbox = None
     item = pystac.Item(
         id=group.id,
-        geometry=files.geometry,
-        bbox=files.bbox,
+        geometry=geometry,
+        bbox=bbox,
         datetime=None if group.time is None else _datetime(group.time),
         start_datetime=None if group.start is None else _datetime(group.start),
         end_datetime=None if group.end is None else _datetime(group.end),
@@ -111,12 +124,14 @@ def _item(
 
 
 def _processing(process: str, provenance: Provenance) -> dict[str, Any]:
-    given = sorted(public(dict(provenance.parameters)).items())
-    parameters = ", ".join(f"{key}={json.dumps(value)}" for key, value in given)
+    given = dict(sorted(public(dict(provenance.parameters)).items()))
+    parameters = ", ".join(f"{key}={json.dumps(value)}" for key, value in given.items())
     fields: dict[str, Any] = {
         "processing:expression": {"format": "openeo", "expression": public(dict(provenance.process_graph))},
         "processing:lineage": f"openEO process {process}({parameters})",
     }
+    if given:
+        fields[PARAMETERS] = given
     if provenance.versions:
         fields["processing:software"] = dict(provenance.versions)
     if provenance.created:
@@ -144,14 +159,22 @@ def _reachable(href: str, here: Path, beside: Path) -> str:
 
 
 def _collection(
-    items: Mapping[str, pystac.Item], folder: Path, process: str, provenance: Provenance
+    items: Mapping[str, pystac.Item],
+    folder: Path,
+    process: str,
+    provenance: Provenance,
+    dimensions: Mapping[str, Any],
 ) -> pystac.Collection:
+    extra: dict[str, Any] = {"cube:dimensions": dict(dimensions)}
+    if provenance.created:
+        extra["created"] = provenance.created
     collection = pystac.Collection(
         id=process,
         description=f"Result of the openEO process {process}.",
         extent=_extent(items.values()),
         license="other",
-        extra_fields={"created": provenance.created} if provenance.created else None,
+        extra_fields=extra,
+        stac_extensions=extensions(extra),
     )
     collection.item_assets.update(_item_assets(items.values()))
     collection.clear_links()

@@ -5,83 +5,31 @@ import threading
 
 import numpy as np
 import pytest
-import rasterio
 from affine import Affine
-from pyproj import CRS
 
 from local_runner.access import Access
 from local_runner.cube import crs_of
-from local_runner.errors import DataError, LimitExceededError, OpenEOError
+from local_runner.errors import OpenEOError
 from local_runner.stac.bands import of_file_name
 from local_runner.stac.read import load
 from local_runner.stac.walk import date_in
 from tests import real_pair
-
-H, W = 12, 20
-LATITUDE = np.repeat(52 + np.arange(H, dtype=np.float32)[:, None] / 1000, W, axis=1)
-LONGITUDE = np.repeat(4 + np.arange(W, dtype=np.float32)[None] / 1000, H, axis=0)
-MAP = Affine(20, 0, 500_000, 0, -20, 5_800_000)
-UTM = CRS.from_epsg(32631)
-DATES = ("20240809T170739", "20240821T170739", "20240902T170740")
-
-
-def noise(seed=0, shape=(H, W)):
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-
-
-def tiff(path, *bands, crs="EPSG:3857", transform=None, descriptions=(), **options):
-    kinds = {"driver": "GTiff", "dtype": bands[0].dtype, "count": len(bands), "crs": crs}
-    options["transform"] = transform or Affine(1, 0, 0, 0, -1, bands[0].shape[0])
-    with rasterio.open(path, "w", height=bands[0].shape[0], width=bands[0].shape[1], **kinds, **options) as file:
-        file.write(np.stack(bands))
-        for index, text in enumerate(descriptions, start=1):
-            file.set_band_description(index, text)
-
-
-def asset(href, *bands, **fields):
-    named = {"bands": [{"name": band} for band in bands]} if bands else {}
-    return {"href": href, "type": "image/tiff; application=geotiff", "roles": ["data"], **named, **fields}
-
-
-def item(name, moment, assets, **properties):
-    return {
-        "type": "Feature",
-        "stac_version": "1.1.0",
-        "id": name,
-        "geometry": None,
-        "properties": {"datetime": moment, **properties},
-        "links": [],
-        "assets": assets,
-    }
-
-
-def write(folder, name, document):
-    (folder / name).write_text(json.dumps(document))
-    return str(folder / name)
-
-
-def collection(folder, items, **fields):
-    for found in items:
-        write(folder, f"{found['id']}.json", found)
-    links = [{"rel": "item", "href": f"./{found['id']}.json"} for found in items]
-    return write(folder, "collection.json", {"type": "Collection", "id": "c", "links": links, **fields})
-
-
-def cube(url, **options):
-    return load(url, access=Access(), **options)
-
-
-@pytest.fixture
-def stack(tmp_path):
-    """Two dates with one band each, `i_VV` of noise 0 and 1, and `grid_lat`, `grid_lon` at the first date."""
-    tiff(tmp_path / "lat.tif", LATITUDE[::-1])
-    tiff(tmp_path / "lon.tif", LONGITUDE[::-1])
-    items = []
-    for seed, moment in enumerate(("2024-08-09T17:07:39Z", "2024-08-21T17:07:39.5Z")):
-        tiff(tmp_path / f"i{seed}.tif", noise(seed)[::-1])
-        items.append(item(f"d{seed}", moment, {"i": asset(f"./i{seed}.tif", "i_VV")}, platform="sentinel-1a"))
-    items[0]["assets"] |= {"lat": asset("./lat.tif", "grid_lat"), "lon": asset("./lon.tif", "grid_lon")}
-    return collection(tmp_path, items)
+from tests.stac.catalogues import (
+    DATES,
+    LATITUDE,
+    LONGITUDE,
+    MAP,
+    UTM,
+    H,
+    W,
+    asset,
+    collection,
+    cube,
+    item,
+    noise,
+    tiff,
+    write,
+)
 
 
 def test_conventions_of_the_cube(stack):
@@ -266,90 +214,6 @@ def test_a_remote_collection_is_loaded_by_way_of_the_cache(tmp_path, stack):
     assert len(list((tmp_path / "cache").iterdir())) == 4
 
 
-def test_no_file_is_opened_that_is_not_selected(tmp_path, stack):
-    for name in ("i1.tif", "lat.tif", "lon.tif"):
-        (tmp_path / name).unlink()
-    found = cube(stack, temporal_extent=["2024-08-09", "2024-08-10"], bands=["i_VV"])
-    np.testing.assert_array_equal(found.values[0, 0], noise(0))
-
-
-@pytest.mark.parametrize(
-    ("extent", "days"),
-    [
-        (["2024-08-09", "2024-08-21"], ["2024-08-09"]),
-        (["2024-08-09T17:07:39Z", None], ["2024-08-09", "2024-08-21"]),
-        ([None, "2024-08-21T17:07:39.5Z"], ["2024-08-09"]),
-    ],
-)
-def test_temporal_extent_is_half_open(stack, extent, days):
-    assert [str(t)[:10] for t in cube(stack, temporal_extent=extent).t.values] == days
-
-
-def test_empty_and_idle_extents(stack):
-    with pytest.raises(OpenEOError, match=r"^TemporalExtentEmpty: "):
-        cube(stack, temporal_extent=["2024-08-09", "2024-08-09"])
-    with pytest.raises(OpenEOError, match=r"^NoDataAvailable: .* which has 2024-08-09, 2024-08-21, instead got"):
-        cube(stack, temporal_extent=["2020-01-01", "2021-01-01"])
-
-
-def test_properties_are_not_supported(stack):
-    with pytest.raises(OpenEOError, match=r"^PropertiesUnsupported: "):
-        cube(stack, properties={})
-
-
-def box(west, south, east, north, **crs):
-    return {"west": west, "south": south, "east": east, "north": north, **crs}
-
-
-def test_a_box_in_radar_geometry_selects_indices_that_are_kept(stack):
-    found = cube(stack, spatial_extent=box(4.0045, 52.0025, 4.0095, 52.0055), bands=["i_VV"])
-    assert found.x.values.tolist() == [5, 6, 7, 8, 9]
-    assert found.y.values.tolist() == [3, 4, 5]
-    np.testing.assert_array_equal(found.values[1, 0], noise(1)[3:6, 5:10])
-
-
-def test_a_box_in_radar_geometry_may_come_in_another_crs(stack):
-    found = cube(stack, spatial_extent=box(-180, 52.0025, 180, 52.0055, crs=4258))
-    assert found.y.values.tolist() == [3, 4, 5]
-
-
-def test_a_box_in_radar_geometry_needs_coordinates(tmp_path, stack):
-    with pytest.raises(OpenEOError, match=r"^ProcessParameterInvalid: A spatial_extent in radar geometry needs bands"):
-        cube(str(tmp_path / "d1.json"), spatial_extent=box(4, 52, 5, 53))
-    with pytest.raises(OpenEOError, match=r"^NoDataAvailable: spatial_extent must hold the centre of a pixel"):
-        cube(stack, spatial_extent=box(14, 52, 15, 53))
-
-
-def test_a_box_in_map_geometry_selects_centres(tmp_path):
-    tiff(tmp_path / "a.tif", noise(), crs="EPSG:32631", transform=MAP)
-    url = write(tmp_path, "a.json", item("a", "2024-08-09T00:00:00Z", {"a": asset("a.tif", "coherence")}))
-    found = cube(url, spatial_extent=box(500_030, 5_799_940, 500_069, 5_799_975, crs=32631))
-    assert found.x.values.tolist() == [500_030, 500_050]
-    assert found.y.values.tolist() == [5_799_970, 5_799_950]
-    assert cube(url, spatial_extent=box(2, 52, 4, 53)).shape == (1, 1, H, W)
-
-
-def test_polygons_are_not_supported(stack):
-    with pytest.raises(OpenEOError, match=r"^FeatureUnsupported: spatial_extent must be a bounding box"):
-        cube(stack, spatial_extent={"type": "Polygon", "coordinates": []})
-    with pytest.raises(OpenEOError, match=r"^ProcessParameterInvalid: spatial_extent must be a bounding box"):
-        cube(stack, spatial_extent={"west": 3})
-
-
-def test_dates_of_another_grid_are_refused(tmp_path, stack):
-    tiff(tmp_path / "i1.tif", noise(1, (H, W - 1)))
-    with pytest.raises(DataError, match=r"^GridsDiffer: .* i0.tif has shape \(12, 20\) .* i1.tif \(12, 19\)"):
-        cube(stack)
-
-
-def test_two_acquisitions_of_a_day_are_refused(tmp_path, stack):
-    document = json.loads((tmp_path / "d1.json").read_text())
-    document["properties"]["datetime"] = "2024-08-09T17:08:00Z"
-    write(tmp_path, "d1.json", document)
-    with pytest.raises(OpenEOError, match=r"^DatesNotUnique: .*; 2024-08-09 has d0 and d1"):
-        cube(stack)
-
-
 def test_items_of_one_acquisition_are_put_together(tmp_path):
     for name in "iq":
         tiff(tmp_path / f"{name}.tif", noise())
@@ -376,65 +240,3 @@ def test_a_band_that_a_date_lacks_is_nan_there(tmp_path, stack):
     found = cube(stack, bands=["i_VV", "q_VV"]).compute()
     assert np.isnan(found.sel(bands="i_VV")[1]).all()
     np.testing.assert_array_equal(found.sel(bands="q_VV")[1], noise(1))
-
-
-def test_what_leads_to_no_item(tmp_path):
-    with pytest.raises(OpenEOError, match=r"^NoDataAvailable: The STAC address must lead to items"):
-        cube(collection(tmp_path, []))
-    with pytest.raises(DataError, match=r"^DataCorrupt: .* must be a STAC Item"):
-        cube(write(tmp_path, "a.json", {}))
-    with pytest.raises(OpenEOError, match=r"^NoDataAvailable: The items must have GeoTIFF assets"):
-        cube(
-            collection(
-                tmp_path, [item("a", "2024-08-09T00:00:00Z", {"a": {"href": "a.nc", "type": "application/x-netcdf"}})]
-            )
-        )
-
-
-def test_numbers_of_items_and_assets_are_limited(tmp_path):
-    many = [item(str(n), "2024-08-09T00:00:00Z", {}) for n in range(1001)]
-    with pytest.raises(LimitExceededError, match=r"^TooManyItems: "):
-        cube(write(tmp_path, "a.json", {"type": "FeatureCollection", "features": many}))
-    assets = {str(n): asset("a.tif", "a") for n in range(201)}
-    with pytest.raises(LimitExceededError, match=r"^TooManyAssets: "):
-        cube(write(tmp_path, "b.json", item("a", "2024-08-09T00:00:00Z", assets)))
-
-
-@pytest.mark.parametrize(
-    "href", ["/etc/passwd", "../../../../etc/passwd", "/vsicurl/http://127.0.0.1/a.tif", "VRT:a.tif"]
-)
-def test_hostile_assets_are_refused(tmp_path, href):
-    url = write(tmp_path, "a.json", item("a", "2024-08-09T00:00:00Z", {"a": asset(href, "a")}))
-    with pytest.raises(OpenEOError, match=r"^AccessRefused: "):
-        cube(url)
-
-
-def test_a_file_of_another_size_than_recorded_is_refused(tmp_path):
-    tiff(tmp_path / "a.tif", noise())
-    url = write(tmp_path, "a.json", item("a", "2024-08-09T00:00:00Z", {"a": asset("a.tif", "a", **{"file:size": 7})}))
-    with pytest.raises(DataError, match=r"^DataCorrupt: .*a.tif must have 7 bytes, its file:size"):
-        cube(url)
-
-
-def test_a_truncated_file_is_named_when_the_cube_is_computed(tmp_path, stack):
-    tiff(tmp_path / "i1.tif", noise(1), compress="zstd")
-    (tmp_path / "i1.tif").write_bytes((tmp_path / "i1.tif").read_bytes()[:-200])
-    with pytest.raises(DataError, match=r"^DataCorrupt: .*i1.tif must be a whole, readable GeoTIFF"):
-        cube(stack).compute()
-
-
-def test_a_result_without_its_record_is_refused(tmp_path, stack):
-    document = json.loads((tmp_path / "collection.json").read_text())
-    document["links"].append({"rel": "processing-record", "href": "./record.json"})
-    write(tmp_path, "collection.json", document)
-    with pytest.raises(DataError, match=r"^ResultIncomplete: .* a folder without its record is no result"):
-        cube(stack)
-    write(tmp_path, "record.json", {})
-    assert cube(stack).sizes["t"] == 2
-
-
-def test_a_partial_folder_is_refused(tmp_path):
-    folder = tmp_path / "out.partial-0123456789ab"
-    folder.mkdir()
-    with pytest.raises(DataError, match=r"^ResultIncomplete: The folder must be a finished result"):
-        cube(collection(folder, []))

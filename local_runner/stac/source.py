@@ -1,0 +1,77 @@
+"""The files behind the items: each opened once, GeoTIFF or netCDF, with the grid that it has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from local_runner import netcdf_reader, raster
+from local_runner.access import is_remote
+from local_runner.errors import DataError
+from local_runner.netcdf_reader import NetcdfHeader
+from local_runner.stac import grid as grids
+from local_runner.stac.bands import addresses, is_netcdf
+
+if TYPE_CHECKING:
+    import dask.array as da
+    import numpy as np
+
+    from local_runner.access import Access
+    from local_runner.raster import Header
+    from local_runner.stac.bands import Layer
+    from local_runner.stac.walk import Found
+
+
+@dataclass
+class Source:
+    """Files opened so far, each header once."""
+
+    access: Access
+    headers: dict[str, Header | NetcdfHeader] = field(default_factory=dict)
+
+    def header(self, href: str) -> Header | NetcdfHeader:
+        """Header of a file, by what it is and not by what it is called."""
+        if href not in self.headers:
+            path = self.access.open_path(href)
+            reader = netcdf_reader if netcdf_reader.is_netcdf(path) else raster
+            self.headers[href] = reader.read_header(path)
+        return self.headers[href]
+
+    def grid(self, href: str) -> grids.Grid:
+        """Grid of a file."""
+        header = self.header(href)
+        return grids.of_netcdf(header) if isinstance(header, NetcdfHeader) else grids.of_header(header)
+
+    def require_same(self, first: str, other: str) -> None:
+        """Raise `GridsDiffer` unless two files have the same cells."""
+        grids.require_same(self.header(first).path, self.grid(first), self.header(other).path, self.grid(other))
+
+    def planes(self, found: Found) -> list[tuple[np.datetime64, int]]:
+        """Time and place on `t` of what an item holds: the labels of a netCDF file with several, else its own time."""
+        for key, href in addresses(found, self.access.resolve):
+            header = self.header(href) if is_netcdf(key, found.assets[key]) else None
+            if isinstance(header, NetcdfHeader) and header.times.size > 1:
+                return [(time, plane) for plane, time in enumerate(header.times)]
+        return [(found.time(), 0)]
+
+    def array(self, layer: Layer) -> da.Array:
+        """Band (y, x), rows in the order of the grid."""
+        header = self.header(layer.href)
+        actual = header.path.stat().st_size
+        if layer.size is not None and actual != layer.size and not is_remote(layer.href):
+            must = f"{header.path} must have {layer.size} bytes, its file:size"
+            raise DataError("DataCorrupt", must, got=actual, do="Make or download the file again")
+        data = _netcdf(header, layer) if isinstance(header, NetcdfHeader) else _geotiff(header, layer)
+        return data[::-1] if self.grid(layer.href).flipped else data
+
+
+def _netcdf(header: NetcdfHeader, layer: Layer) -> da.Array:
+    return netcdf_reader.open_variable(header, layer.variable, layer.plane)
+
+
+def _geotiff(header: Header, layer: Layer) -> da.Array:
+    if layer.index > header.count:
+        must = f"{header.path} must have band {layer.index} ({layer.name!r} of its metadata)"
+        raise DataError("DataCorrupt", must, got=f"{header.count} bands", do="Repair the item")
+    bands = range(1, header.count + 1) if header.pixel_interleaved else [layer.index]
+    return raster.open_bands(header, list(bands))[layer.index - 1 if header.pixel_interleaved else 0]

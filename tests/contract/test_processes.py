@@ -1,0 +1,113 @@
+"""Every process of the executor against the published specification of the same id."""
+
+import inspect
+import json
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from local_runner import catalog, evaluate
+from local_runner.errors import OpenEOError
+from local_runner.processes import registry
+
+SPECS = Path(__file__).parents[3] / "shared" / "openeo-processes" / "specs"
+EXTRA = {"load_stac": ["featureflags"]}  # of the geopyspark back-end
+NOT_SUPPLIED = {"date_shift", "text_concat"}  # in the specification, not in the copy of it
+EXTRA_CHOICES = {("resample_spatial", "method"): ["geocode"]}  # of the geopyspark back-end
+
+needs_specs = pytest.mark.skipif(not SPECS.is_dir(), reason=f"the process specifications are not at {SPECS}")
+each_process = pytest.mark.parametrize("process", registry().values(), ids=list(registry()))
+PUBLISHED = [p for p in registry().values() if p.id not in NOT_SUPPLIED]
+each_published = pytest.mark.parametrize("process", PUBLISHED, ids=[p.id for p in PUBLISHED])
+
+
+@cache
+def spec_of(process_id):
+    paths = [p for p in (SPECS / f"{process_id}.json", SPECS / "proposals" / f"{process_id}.json") if p.exists()]
+    return json.loads(paths[0].read_text(encoding="utf-8"))
+
+
+def parameters_of(process):
+    return {p["name"]: p for p in spec_of(process.id)["parameters"]}
+
+
+def alternatives(parameter):
+    schema = parameter["schema"]
+    return schema if isinstance(schema, list) else [schema]
+
+
+@each_process
+def test_process_says_what_it_gives(process):
+    assert inspect.getdoc(process.function)
+
+
+@needs_specs
+@each_published
+def test_names_and_order_are_those_of_the_specification(process):
+    assert list(process.parameters) == [*parameters_of(process), *EXTRA.get(process.id, [])]
+
+
+@needs_specs
+@each_published
+def test_what_is_required_and_the_defaults_are_those_of_the_specification(process):
+    published = {n: (not p.get("optional", False), p.get("default")) for n, p in parameters_of(process).items()}
+    published |= dict.fromkeys(EXTRA.get(process.id, []), (False, None))
+    assert {n: (p.required, p.default) for n, p in process.parameters.items()} == published
+
+
+@needs_specs
+@each_published
+def test_defaults_have_the_type_of_the_specification(process):
+    for name, published in parameters_of(process).items():
+        assert type(process.parameters[name].default) is type(published.get("default")), name
+
+
+@needs_specs
+@each_published
+def test_callbacks_get_the_parameters_of_the_specification(process):
+    published = {}
+    for name, parameter in parameters_of(process).items():
+        handed = [s["parameters"] for s in alternatives(parameter) if s.get("subtype") == "process-graph"]
+        published[name] = tuple(p["name"] for p in handed[0]) if handed else None
+    own = {name: p.callback_parameters for name, p in process.parameters.items() if name in published}
+    assert own == published
+
+
+CHOICES = [
+    (process, name, schema["enum"])
+    for process in (PUBLISHED if SPECS.is_dir() else ())
+    for name, parameter in parameters_of(process).items()
+    for schema in alternatives(parameter)
+    if "enum" in schema
+]
+
+
+@needs_specs
+@pytest.mark.parametrize(("process", "name", "choices"), CHOICES, ids=[f"{p.id}-{n}" for p, n, _ in CHOICES])
+def test_choices_are_those_of_the_specification(process, name, choices):
+    for choice in [*choices, *EXTRA_CHOICES.get((process.id, name), [])]:
+        process.check_value(name, choice)
+    with pytest.raises(OpenEOError, match=rf"^ProcessParameterInvalid: The argument '{name}' of {process.id} must be "):
+        process.check_value(name, "no such choice")
+
+
+EXAMPLES = [
+    (process.id, example)
+    for process in (PUBLISHED if SPECS.is_dir() else ())
+    for example in spec_of(process.id).get("examples", ())
+    if "returns" in example
+]
+
+
+@needs_specs
+@pytest.mark.parametrize(("process_id", "example"), EXAMPLES, ids=[f"{p}-{i}" for i, (p, _) in enumerate(EXAMPLES)])
+def test_examples_of_the_specification_hold(process_id, example):
+    graph = {"n": {"process_id": process_id, "arguments": example["arguments"], "result": True}}
+    found, published = evaluate(graph), example["returns"]
+    assert isinstance(found, bool) is isinstance(published, bool)
+    assert found == (pytest.approx(published, rel=1e-12) if isinstance(published, float) else published)
+
+
+def test_no_process_of_the_collection_hides_behind_a_predefined_one():
+    assert not set(catalog.ids()) & set(registry())

@@ -1,0 +1,79 @@
+import math
+
+import numpy as np
+import pytest
+
+from tests.processes import call, make_cube
+
+
+@pytest.mark.parametrize(
+    ("process_id", "x", "y", "expected"),
+    [
+        ("eq", 1, 1.0, True),
+        ("eq", 1, "1", False),
+        ("eq", 0, False, False),
+        ("eq", "a", "A", False),
+        ("eq", [1], [1], True),
+        ("neq", 1, 2, True),
+        ("neq", 1, "1", True),
+        ("gt", 2, 1, True),
+        ("gt", 1, 1, False),
+        ("gte", 1, 1, True),
+        ("lt", 1, 2, True),
+        ("lte", 2, 2, True),
+        ("lte", 3, 2, False),
+    ],
+)
+def test_scalars_give_a_boolean(process_id, x, y, expected):
+    assert call(process_id, x=x, y=y) is expected
+
+
+@pytest.mark.parametrize("process_id", ["eq", "neq", "gt", "gte", "lt", "lte"])
+@pytest.mark.parametrize(("x", "y"), [(None, 1), ("a", None), (None, True), (None, None)])
+def test_null_gives_null(process_id, x, y):
+    assert call(process_id, x=x, y=y) is None
+
+
+@pytest.mark.parametrize("process_id", ["gt", "gte", "lt", "lte"])
+@pytest.mark.parametrize(("x", "y"), [("b", "a"), ("2023-01-02", "2023-01-01"), (True, False), (1, False), (2, "1")])
+def test_only_numbers_have_an_order(process_id, x, y):
+    assert call(process_id, x=x, y=y) is False
+    assert call(process_id, x=y, y=x) is False
+
+
+@pytest.mark.parametrize(("delta", "expected"), [(0.001, False), (0.02, True), (None, False)])
+def test_eq_within_delta(delta, expected):
+    assert call("eq", x=1.01, y=1, delta=delta) is expected
+    assert call("neq", x=1.01, y=1, delta=delta) is not expected
+
+
+def test_eq_without_case():
+    assert call("eq", x="Ä", y="ä", case_sensitive=False) is True
+
+
+def test_nan_is_not_equal_to_itself():
+    assert call("eq", x=math.nan, y=math.nan) is False
+
+
+@pytest.mark.parametrize(("process_id", "expected"), [("gt", [1, 0, 0]), ("lte", [0, 1, 1]), ("neq", [1, 1, 0])])
+def test_cube_gives_1_and_0_and_nan_for_null(process_id, expected):
+    cube = make_cube(y=1, x=4).copy(data=np.array([[2.0, -1.0, 1.0, np.nan]], np.float32))
+    result = call(process_id, x=cube, y=1)
+    assert result.dtype == np.float32
+    assert np.array_equal(result.values[0], [*expected, np.nan], equal_nan=True)
+
+
+def test_cube_with_null_is_null():
+    assert np.isnan(call("gt", x=make_cube(), y=None).values).all()
+
+
+@pytest.mark.parametrize("process_id", ["eq", "gt"])
+def test_cube_with_a_text_is_false(process_id):
+    assert not call(process_id, x=make_cube(), y="a").values.any()
+    assert not call(process_id, x="a", y=make_cube()).values.any()
+
+
+def test_cube_has_no_order_with_a_boolean():
+    cube = make_cube()
+    assert call("gt", x=cube, y=False).shape == cube.shape
+    assert not call("gt", x=cube, y=False).values.any()

@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+from pyproj import CRS, Transformer
+
+from local_runner.stac import footprint
+
+
+def valid(geometry):
+    shape = pytest.importorskip("shapely.geometry").shape(geometry)
+    rings = [shape.exterior] if geometry["type"] == "Polygon" else [part.exterior for part in shape.geoms]
+    return shape.is_valid and all(ring.is_ccw for ring in rings)
+
+
+def grid(lat0=52.0, lon0=4.0, *, heading=1):
+    y, x = np.mgrid[:17, :17]
+    return lat0 + heading * y / 100 + x / 1000, lon0 - y / 1000 + x / 100
+
+
+@pytest.mark.parametrize("heading", [1, -1])
+def test_footprints_are_valid_and_counter_clockwise(heading):
+    latitude, longitude = grid(heading=heading)
+    latitude[:2, :9] = np.nan
+    geometry, bbox = footprint.geometry_of(footprint.of_samples(latitude, longitude))
+    assert valid(geometry)
+    seen = np.isfinite(latitude)
+    assert bbox == pytest.approx(
+        [longitude[seen].min(), latitude[seen].min(), longitude[seen].max(), latitude[seen].max()]
+    )
+
+
+def test_a_folded_outline_becomes_its_hull():
+    latitude, longitude = grid()
+    longitude[0] = longitude[0][::-1]
+    latitude[0, 3] += 0.2
+    assert valid(footprint.geometry_of(footprint.of_samples(latitude, longitude))[0])
+
+
+def test_a_footprint_at_the_antimeridian_is_split():
+    latitude, longitude = grid(lon0=179.95)
+    longitude = (longitude + 180) % 360 - 180
+    geometry, bbox = footprint.geometry_of(footprint.of_samples(latitude, longitude))
+    assert geometry["type"] == "MultiPolygon"
+    assert valid(geometry)
+    assert bbox[0] > 0 > bbox[2]
+
+
+def test_no_footprint_without_positions():
+    assert footprint.geometry_of(footprint.of_samples(np.full((3, 3), np.nan), np.zeros((3, 3)))) == (None, None)
+    assert footprint.geometry_of(footprint.of_samples(np.zeros((3, 3)), np.zeros((3, 3)))) == (None, None)
+
+
+def test_the_footprint_of_spans_is_their_hull():
+    x, y = 500_010 + 20.0 * np.arange(100), 5_799_990 - 20.0 * np.arange(80)
+    spans = np.full((80, 2), -1)
+    spans[10:60] = np.stack([np.arange(50), np.arange(50) + 40], axis=1)
+    geometry, bbox = footprint.geometry_of(footprint.of_spans(spans, x, y, CRS.from_epsg(32631)))
+    assert valid(geometry)
+    (ring,) = geometry["coordinates"]
+    assert len(ring) > 40
+    east, north = Transformer.from_crs(4326, 32631, always_xy=True).transform(*np.array(ring).T)
+    assert (east.min(), east.max()) == (pytest.approx(500_000, abs=0.1), pytest.approx(501_800, abs=0.1))
+    assert (north.min(), north.max()) == (pytest.approx(5_798_800, abs=0.1), pytest.approx(5_799_800, abs=0.1))
+    assert abs(bbox[0] - 3) < 1e-5
