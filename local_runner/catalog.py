@@ -124,14 +124,16 @@ def _is_url(text: str) -> bool:
 
 def check_declaration(process: Mapping[str, Any]) -> None:
     """Raise `ProcessGraphInvalid` unless the parameters of a process have names and valid schemas without references."""
-    from jsonschema import Draft7Validator, SchemaError  # noqa: PLC0415  (slow to import)
-
     declared = process.get("parameters")
     if not isinstance(declared, list | None) or not all(
         isinstance(p, dict) and isinstance(p.get("name"), str) for p in declared or ()
     ):
         raise OpenEOError("ProcessGraphInvalid", "The parameters of a process must be objects with names", got=declared)
-    for parameter in declared or ():
+    if not declared:
+        return
+    from jsonschema import Draft7Validator, SchemaError  # noqa: PLC0415  (slow to import)
+
+    for parameter in declared:
         must = f"The schema of the parameter {parameter['name']!r} must be JSON Schema draft 7 without $ref"
         for schema in parameters.alternatives(parameter):
             if not isinstance(schema, dict) or "$ref" in json.dumps(schema):  # a reference would open a URL

@@ -128,9 +128,10 @@ def _read(path: Path, variable: Variable, plane: int, start: int, count: int) ->
     rows = slice(start, start + count)
     with _opened(path) as file:
         raw = file[variable.name][(plane, rows) if variable.temporal else rows]
-    values: NDArray[np.float32] = raw.astype(np.float32)
-    for nodata in variable.nodata:
-        values[raw == nodata] = np.nan
+    missing = [raw == nodata for nodata in variable.nodata]
+    values: NDArray[np.float32] = raw.astype(np.float32, copy=False)
+    for where in missing:
+        values[where] = np.nan
     return values
 
 
@@ -265,10 +266,13 @@ def _crs(path: Path, file: Any, variables: dict[str, Variable]) -> CRS | None:
     """CRS by the grid mapping; None in radar geometry. Axes of a map without a grid mapping are an error."""
     names = {variable.grid_mapping for variable in variables.values() if variable.grid_mapping in file}
     kinds = {_text(file[name], "standard_name") for name in (X, Y) if name in file}
-    for name in sorted(names):
-        for key in ("crs_wkt", "spatial_ref"):
-            if text := _text(file[name], key):
-                return parse_crs(text)
+    texts = [text for name in sorted(names) for key in ("crs_wkt", "spatial_ref") if (text := _text(file[name], key))]
+    if texts:
+        try:
+            return parse_crs(texts[0])
+        except OpenEOError as error:
+            must = f"{path} must name its CRS as WKT2 or as EPSG code"
+            raise OpenEOError("FormatUnsuitable", must, got=texts[0][:80]) from error
     if kinds == {"longitude", "latitude"} and not names:
         return parse_crs(4326)
     if names or kinds & {"projection_x_coordinate", "projection_y_coordinate", "longitude", "latitude"}:

@@ -252,6 +252,7 @@ class _Stream:
 
 @contextmanager
 def _storing(stream: _Stream) -> Iterator[None]:
+    # overviews of a COG are made in a file beside it, which need not be compressed first
     with rasterio.Env(**GDAL_OPTIONS, COG_TMP_COMPRESSION="NONE"):
         try:
             yield

@@ -107,6 +107,13 @@ def test_value_is_that_of_the_result_node():
     assert evaluate(graph(a=("add", {"x": 1, "y": 2}), b=("multiply", {"x": node("a"), "y": 5}))) == 15
 
 
+@pytest.mark.parametrize("schema", [{"type": "strng"}, {"pattern": "("}, {"$ref": "https://example.org/s.json"}])
+def test_process_object_with_a_broken_schema_is_refused(schema):
+    process = definition("p", graph(a=("note", {"x": parameter("x")})), x=schema)
+    with pytest.raises(OpenEOError, match=r"^ProcessGraphInvalid: The schema of the parameter 'x' must be JSON Schema"):
+        evaluate(process, {"x": "1"})
+
+
 def test_order_in_json_does_not_matter():
     nodes = graph(b=("multiply", {"x": node("a"), "y": 5}), a=("add", {"x": 1, "y": 2}))
     nodes["b"]["result"], nodes["a"]["result"] = True, False

@@ -175,9 +175,7 @@ def test_filters_that_are_plugins_are_refused(tmp_path):
         file.createDimension("y", 4)
         file.createDimension("x", 5)
         file.createVariable("a", "f4", ("y", "x"), compression="zstd")
-    with pytest.raises(
-        OpenEOError, match=r"^FormatUnsuitable: .*a.nc must be compressed by .* instead got \[32015\]"
-    ):
+    with pytest.raises(OpenEOError, match=r"^FormatUnsuitable: .*a.nc must be compressed by .* instead got \[32015\]"):
         read_header(tmp_path / "a.nc")
 
 
@@ -192,6 +190,15 @@ def test_attributes_that_would_change_the_meaning_are_refused(tmp_path, name, va
     with hdf5(tmp_path / "a.nc", samples(4, 5)) as file:
         file["a"].attrs[name] = value
     with pytest.raises(OpenEOError, match=f"^FormatUnsuitable: .*a.nc {message}"):
+        read_header(tmp_path / "a.nc")
+
+
+def test_a_crs_that_names_files_is_refused(tmp_path):
+    with hdf5(tmp_path / "a.nc", samples(4, 5)) as file:
+        file["crs"] = 0
+        file["crs"].attrs["crs_wkt"] = "+proj=longlat +nadgrids=/etc/passwd"
+        file["a"].attrs["grid_mapping"] = "crs"
+    with pytest.raises(OpenEOError, match=r"^FormatUnsuitable: .*a.nc must name its CRS as WKT2 or as EPSG code"):
         read_header(tmp_path / "a.nc")
 
 

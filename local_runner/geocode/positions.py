@@ -69,8 +69,11 @@ class Projection:
     def __call__(self, longitude: Degrees, latitude: Degrees) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """X and y of the same shape; NaN where PROJ has no answer."""
         turns = np.floor((np.float64(longitude) + 180.0) / 360.0)
-        x, y = self._transformer.transform(longitude - 360.0 * turns, np.float64(latitude))
-        x = x + self._period * turns
+        points = np.stack([longitude - 360.0 * turns, np.float64(latitude)])
+        # pyproj takes an array of one for a number, at which numpy warns: it never gets fewer than two.
+        x, y = self._transformer.transform(*np.append(points.reshape(2, -1), points.reshape(2, -1)[:, :1], axis=1))
+        x = x[:-1].reshape(turns.shape) + self._period * turns
+        y = y[:-1].reshape(turns.shape)
         known = np.isfinite(x) & np.isfinite(y)
         return np.where(known, x, np.nan), np.where(known, y, np.nan)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _LONGEST_VALUE: Final = 200
 _COLUMNS: Final = ("item", "dates", "baseline (days)", "quantity", "unit", "range", "file")
+_PAIRS: Final = "Dates of pairs: primary / secondary. Temporal baseline: secondary minus primary."
 _CLOSING: Final = (
     "`record.json` holds the process graph, versions, and size and sha256 of every file. `collection.json` is the STAC"
     " collection: `load_stac` reads the result again."
@@ -31,6 +32,7 @@ def text(process: Mapping[str, Any], items: Sequence[pystac.Item], record: Mappi
         f"# {process.get('summary') or record['process']}",
         f"Result of the openEO process `{record['process']}`, written {record['created']} with {versions}.",
         "## Files\n\n" + _table(_COLUMNS, _file_rows(items)),
+        *([_PAIRS] if any(_baseline(item) for item in items) else []),
         _grid(items),
         *_method(process),
         "## Inputs\n\n" + _table(("input", "address"), [(i["name"], i["href"]) for i in record["inputs"]]),
@@ -94,10 +96,12 @@ def _file(item: pystac.Item, asset: pystac.Asset) -> str:
 
 
 def _dates(item: pystac.Item) -> str:
-    first, last = item.properties.get("start_datetime"), item.properties.get("end_datetime")
-    if first and last and first[:10] != last[:10]:
-        return f"{first[:10]} / {last[:10]}"
-    return str(item.properties.get("datetime") or first or "")[:10]
+    """Primary and secondary of a pair, else start and end, else the date."""
+    for names in (("insar:reference_datetime", "insar:secondary_datetime"), ("start_datetime", "end_datetime")):
+        first, last = (str(item.properties.get(name) or "")[:10] for name in names)
+        if first and last and first != last:
+            return f"{first} / {last}"
+    return str(item.properties.get("datetime") or item.properties.get("start_datetime") or "")[:10]
 
 
 def _baseline(item: pystac.Item) -> str:

@@ -68,4 +68,4 @@ def test_readme_holds_method_and_baseline(result):
     text = (result.folder / "README.md").read_text()
     assert "## Method" in text
     assert "**Not**: no coregistration" in text
-    assert "| 2023-03-19 / 2023-03-31 | -12 | coherence |" in text
+    assert "| 2023-03-31 / 2023-03-19 | -12 | coherence |" in text
