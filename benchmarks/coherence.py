@@ -162,8 +162,8 @@ def from_disk_to_disk(name: str, catalogue: str, out: str) -> dict[str, float]:
     import rasterio
 
     from local_runner import run
-    from local_runner.pairs import of_collection
     from local_runner.access import Access
+    from local_runner.pairs import of_collection
 
     (pair,) = of_collection("all", catalogue, Access())
     start = time.perf_counter()
@@ -177,7 +177,13 @@ def from_disk_to_disk(name: str, catalogue: str, out: str) -> dict[str, float]:
             with rasterio.open(file) as source:
                 bands.append(source.read(1))
         result = IMPLEMENTATIONS[name][0](*bands).astype(np.float32)
-        profile = {"driver": "GTiff", "height": result.shape[0], "width": result.shape[1], "count": 1, "dtype": "float32"}
+        profile = {
+            "driver": "GTiff",
+            "height": result.shape[0],
+            "width": result.shape[1],
+            "count": 1,
+            "dtype": "float32",
+        }
         with rasterio.open(out, "w", **profile, tiled=True, compress="zstd", predictor=3, zstd_level=1) as target:
             target.write(result, 1)
     seconds = time.perf_counter() - start
@@ -193,10 +199,13 @@ def end_to_end_table(lines: int, samples: int) -> str:
         for number, implementation in enumerate(IMPLEMENTATIONS):
             command = [sys.executable, "-W", "ignore", __file__, "--task", "disk", implementation]
             command += ["--folder", str(catalogue), str(folder / f"out{number}.tif")]
-            rows[implementation] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            rows[implementation] = json.loads(
+                subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            )
     ours = rows["udfs/slc_coherence"]["wall"]
     body = [
-        f"| {name} | {row['wall']:.2f} | {row['wall'] / ours:.1f} | {row['megabytes']:.0f} |" for name, row in rows.items()
+        f"| {name} | {row['wall']:.2f} | {row['wall'] / ours:.1f} | {row['megabytes']:.0f} |"
+        for name, row in rows.items()
     ]
     title = f"from STAC on disk to coherence on disk, {lines} x {samples} samples, {os.cpu_count()} cores"
     head = "| implementation | wall s | times ours | peak MB of the process |"

@@ -15,15 +15,17 @@ import dask.array as da
 import netCDF4
 import numpy as np
 import xarray as xr
+from dask import config
+from dask.base import compute
 
 from local_runner.cube import BANDS, T, X, Y, crs_of, with_crs
 from local_runner.netcdf_reader import LOCK
 from local_runner.raster import ROWS
-from local_runner.raster_writer import Written, multihash, storage_failed, stored_dtype
-from local_runner.statistics import Statistics, spans_of
+from local_runner.raster_writer import Written, multihash, scheduler, storage_failed, stored_dtype
+from local_runner.statistics import spans_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -44,61 +46,96 @@ _POSITIONS: Final = {
 _NOT_UDUNITS: Final = frozenset(("pixel", "pixel^2"))
 
 
+@dataclass(frozen=True)
+class File:
+    """One file to write: a cube with the dims bands, y, x, and t if it has it.
+
+    `attributes`: those of the variable of each band (`long_name`, `units`). To make a footprint from: `spans`, the band
+    whose spans of valid data are returned; `sample`, rows and columns whose values are returned, of bands without t.
+    """
+
+    path: Path
+    cube: xr.DataArray
+    title: str
+    attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    spans: str = ""
+    sample: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+
+
 @dataclass
 class _Recorder:
-    """Checksums and statistics of the blocks of one variable, noted as they pass on their way into the file."""
+    """Checksums of the blocks of one variable, noted as they pass on their way into the file, and what is to be known."""
 
+    written: Written
+    sample: tuple[tuple[int, ...], tuple[int, ...]]
     sums: dict[tuple[int, ...], int] = field(default_factory=dict)
-    statistics: Statistics = field(default_factory=Statistics)
-    spans: NDArray[np.int64] | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, block: NDArray[Any], block_id: tuple[int, ...]) -> NDArray[Any]:
         block = np.ascontiguousarray(block)
+        start, plane = block_id[-2] * ROWS, block.reshape(-1, *block.shape[-2:])[0]
         with self.lock:
             self.sums[block_id] = zlib.crc32(block.data)
-            self.statistics.add_block(block)
-            if self.spans is not None:
-                start = block_id[-2] * ROWS
-                self.spans[start : start + block.shape[-2]] = spans_of(block.reshape(-1, *block.shape[-2:])[0])
+            self.written.statistics.add_block(block)
+            if self.written.spans.size:
+                self.written.spans[start : start + plane.shape[0]] = spans_of(plane)
+            for at, row in enumerate(self.sample[0]):
+                if start <= row < start + plane.shape[0]:
+                    self.written.sample[at] = plane[row - start, list(self.sample[1])]
         return block
 
     def __dask_tokenize__(self) -> int:
         return id(self)
 
 
-def write_netcdf(
-    path: Path, cube: xr.DataArray, *, attributes: Mapping[str, Mapping[str, str]], title: str, spans: str = ""
-) -> dict[str, Written]:
-    """Write a cube with the dims bands, y, x, and t if it has it, to one file; result per band.
+def write_netcdf(files: Sequence[File]) -> list[dict[str, Written]]:
+    """Write files in one computation, read back and compared before it returns; per file, the result of each band.
 
-    `attributes`: those of the variable of each band (`long_name`, `units`). `spans`: the band whose spans of valid data
-    are returned, of its last date. Bands of latitude and longitude lose `t`. Floats become float32 with NaN as fill
-    value. Raises `FormatUnsuitable` and `StorageFailed`.
+    Bands of latitude and longitude lose `t`. Floats become float32 with NaN as fill value. Raises `FormatUnsuitable`
+    and `StorageFailed`.
     """
-    recorders = {str(name): _Recorder() for name in cube[BANDS].values}
-    if spans:
-        recorders[spans].spans = np.full((cube.sizes[Y], 2), -1)
-    bands = {name: _variable(cube, name, recorder, attributes) for name, recorder in recorders.items()}
-    dataset = with_axes(xr.Dataset(bands, attrs={"Conventions": CONVENTIONS, "title": title}), cube)
+    recorders = [{str(name): _recorder(file, str(name)) for name in file.cube[BANDS].values} for file in files]
+    try:
+        # fused chains would hold the tasks that files share once per file
+        with config.set({"optimization.fuse.active": False}):
+            writes = [_write(file, bands) for file, bands in zip(files, recorders, strict=True)]
+            compute(*writes, scheduler=scheduler())
+    except OSError as error:
+        raise storage_failed(files[0].path, error) from error
+    for file, bands in zip(files, recorders, strict=True):
+        try:
+            _compare(file.path, bands)
+        except OSError as error:
+            raise storage_failed(file.path, error) from error
+        size, checksum = file.path.stat().st_size, multihash(file.path)
+        for recorder in bands.values():
+            recorder.written.size, recorder.written.checksum = size, checksum
+    return [{name: recorder.written for name, recorder in bands.items()} for bands in recorders]
+
+
+def _recorder(file: File, name: str) -> _Recorder:
+    band = file.cube.sel({BANDS: name})
+    written = Written(file.path, (band.sizes[Y], band.sizes[X]), stored_dtype(band, name).name)
+    if name == file.spans:
+        written.spans = np.full((band.sizes[Y], 2), -1)
+    sample = file.sample if name in _POSITIONS else ((), ())
+    written.sample = np.full(tuple(map(len, sample)), np.nan)
+    return _Recorder(written, sample)
+
+
+def _write(file: File, recorders: Mapping[str, _Recorder]) -> Any:
+    """Write everything but the values of the bands, which the returned task does."""
+    bands = {name: _variable(file.cube, name, recorder, file.attributes) for name, recorder in recorders.items()}
+    dataset = with_axes(xr.Dataset(bands, attrs={"Conventions": CONVENTIONS, "title": file.title}), file.cube)
     encoding: dict[str, dict[str, Any]] = {name: _encoding(dataset[name]) for name in bands}
     encoding |= {name: {"_FillValue": None} for name in (X, Y)}
     if T in dataset.coords:
         time = {"units": "seconds since 1970-01-01T00:00:00", "dtype": "float64", "calendar": "standard"}
         encoding[T] = {**time, "_FillValue": None}
     try:
-        dataset.to_netcdf(path, engine="netcdf4", format="NETCDF4", encoding=encoding)
-        _compare(path, recorders)
+        return dataset.to_netcdf(file.path, engine="netcdf4", format="NETCDF4", encoding=encoding, compute=False)
     except OSError as error:
-        raise storage_failed(path, error) from error
-    size, checksum, shape = path.stat().st_size, multihash(path), (cube.sizes[Y], cube.sizes[X])
-    written = {
-        name: Written(path, shape, dataset[name].dtype.name, recorder.statistics, size, checksum)
-        for name, recorder in recorders.items()
-    }
-    if spans:
-        written[spans].spans = np.asarray(recorders[spans].spans)
-    return written
+        raise storage_failed(file.path, error) from error
 
 
 def with_axes(dataset: xr.Dataset, cube: xr.DataArray) -> xr.Dataset:

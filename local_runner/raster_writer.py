@@ -104,7 +104,7 @@ def write_geotiff(
         checked = [_check(stream, start, closed) for start in _starts(stream.shape[0])]
         ends.append(_finish(stream, [_digest(stream, closed), *checked]))
     try:
-        return list(compute(*ends, scheduler=_scheduler()))
+        return list(compute(*ends, scheduler=scheduler()))
     finally:
         for stream in streams:
             stream.abandon()
@@ -120,6 +120,11 @@ def storage_failed(path: Path, reason: object) -> DataError:
     """Error for a file that does not hold what was written."""
     must = f"{path.name} must hold what was written ({reason})"
     return DataError("StorageFailed", must, got=str(path.parent), do="Check the space and the health of the disk")
+
+
+def scheduler() -> str:
+    """Scheduler of dask that writes: threads, or none where none is set, never processes."""
+    return "synchronous" if config.get("scheduler", None) in ("sync", "synchronous", "single-threaded") else "threads"
 
 
 def stored_dtype(array: Any, name: str) -> np.dtype[Any]:
@@ -312,7 +317,3 @@ def _blocks(arrays: Sequence[da.Array]) -> list[list[Delayed]]:
 
 def _starts(height: int) -> range:
     return range(0, height, ROWS)
-
-
-def _scheduler() -> str:
-    return "synchronous" if config.get("scheduler", None) in ("sync", "synchronous", "single-threaded") else "threads"

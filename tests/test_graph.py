@@ -13,11 +13,12 @@ import pytest
 import xarray as xr
 
 from local_runner import evaluate
-from local_runner import graph as evaluator
+from local_runner import process_graph as evaluator
 from local_runner.access import Access
 from local_runner.errors import LimitExceededError, OpenEOError
 from local_runner.execution import Execution
-from local_runner.graph import MAX_ARGUMENT_DEPTH, MAX_DEPTH, MAX_NODES, Scope, evaluate_with
+from local_runner.graph import Scope, check_graph, evaluate_with
+from local_runner.process_graph import MAX_ARGUMENT_DEPTH, MAX_DEPTH, MAX_NODES
 from local_runner.processes import _process, registry
 from local_runner.processes._types import OnValue
 from local_runner.profiles import load_profile
@@ -763,7 +764,7 @@ def test_definitions_that_call_the_next_twice_are_checked_in_linear_time():
     original = evaluator.Graph.check
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluator.Graph, "check", lambda *a, **k: checked.append(1) or original(*a, **k))
-        evaluator.check_graph({"process_graph": graph(a=("p0", {"x": 0}))}, execution)
+        check_graph({"process_graph": graph(a=("p0", {"x": 0}))}, execution)
     assert len(checked) == MAX_DEPTH + 1
 
 

@@ -13,11 +13,16 @@ from local_runner import netcdf_writer
 from local_runner.cube import parse_crs, with_crs
 from local_runner.errors import DataError, LimitExceededError, OpenEOError
 from local_runner.netcdf_reader import open_variable, read_header
-from local_runner.netcdf_writer import write_netcdf
+from local_runner.netcdf_writer import File, write_netcdf
 
 
 def samples(*shape):
     return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+
+
+def write(path, data, attributes=None):
+    """Write one file; result per band."""
+    return write_netcdf([File(path, data, "title", attributes or {})])[0]
 
 
 def cube(crs=None):
@@ -35,7 +40,7 @@ def cube(crs=None):
 def test_netcdf_holds_bands_as_variables_with_cf_metadata(tmp_path, crs):
     expected = cube(None if crs is None else parse_crs(crs))
     attributes = {"coherence": {"units": "1", "long_name": "coherence magnitude"}}
-    written = write_netcdf(tmp_path / "a.nc", expected, attributes=attributes, title="a")
+    written = write(tmp_path / "a.nc", expected, attributes)
     with xr.open_dataset(tmp_path / "a.nc", decode_coords="all") as found:
         np.testing.assert_array_equal(found.phase.values, expected.sel(bands="phase").values)
         np.testing.assert_array_equal(found.t.values, expected.t.values)
@@ -52,7 +57,7 @@ def test_netcdf_holds_bands_as_variables_with_cf_metadata(tmp_path, crs):
 
 @pytest.mark.parametrize("crs", [32631, 4326])
 def test_other_software_finds_the_crs(tmp_path, crs):
-    write_netcdf(tmp_path / "a.nc", cube(parse_crs(crs)), attributes={}, title="a")
+    write(tmp_path / "a.nc", cube(parse_crs(crs)))
     with xr.open_dataset(tmp_path / "a.nc") as found:
         assert found.phase.rio.crs.to_epsg() == crs
         assert found.spatial_ref.attrs["crs_wkt"].startswith(("PROJCRS", "GEOGCRS"))
@@ -63,7 +68,7 @@ def test_other_software_finds_the_crs(tmp_path, crs):
 
 def test_radar_geometry_names_its_positions_and_no_crs(tmp_path):
     data = cube().assign_coords(bands=["coherence", "latitude"])
-    write_netcdf(tmp_path / "a.nc", data, attributes={"coherence": {"units": "pixel"}}, title="a")
+    write(tmp_path / "a.nc", data, {"coherence": {"units": "pixel"}})
     with netCDF4.Dataset(tmp_path / "a.nc") as file:
         assert set(file.variables) == {"t", "y", "x", "coherence", "latitude"}
         assert file["latitude"].dimensions == ("y", "x")
@@ -78,13 +83,31 @@ def test_netcdf_that_differs_when_read_back_is_a_storage_error(tmp_path, monkeyp
     calls = iter(range(99))
     monkeypatch.setattr(netcdf_writer.zlib, "crc32", lambda _data: next(calls))
     with pytest.raises(DataError, match=r"^StorageFailed: a.nc must hold what was written \(coherence differs"):
-        write_netcdf(tmp_path / "a.nc", cube(), attributes={}, title="a")
+        write(tmp_path / "a.nc", cube())
+
+
+def test_work_that_files_share_is_done_once(tmp_path):
+    calls = []
+
+    def count(block):
+        calls.append(1)
+        return block
+
+    data = cube()
+    base = data.copy(data=data.data.rechunk((2, 2, 512, 70)).map_blocks(count, meta=np.empty((0,) * 4, np.float32)))
+    calls.clear()
+    files = [File(tmp_path / f"{at}.nc", base.isel(t=[at], bands=[at]), "title") for at in range(2)]
+    write_netcdf(files)
+    assert len(calls) == 2
+    for at in range(2):
+        with xr.open_dataset(tmp_path / f"{at}.nc") as found:
+            np.testing.assert_array_equal(next(iter(found.data_vars.values()))[0], data[at, at])
 
 
 @pytest.mark.parametrize("crs", [None, 32631])
 def test_what_is_written_is_read(tmp_path, crs):
     expected = cube(None if crs is None else parse_crs(crs))
-    write_netcdf(tmp_path / "a.nc", expected, attributes={}, title="a")
+    write(tmp_path / "a.nc", expected)
     header = read_header(tmp_path / "a.nc")
     assert (header.shape, header.rows, list(header.variables)) == ((600, 70), 512, ["coherence", "phase"])
     np.testing.assert_array_equal(header.times, expected.t.values)
@@ -222,7 +245,7 @@ def test_classic_netcdf_and_other_files_are_refused(tmp_path):
 
 @pytest.mark.parametrize("kept", [0.999, 0.5, 0.01])
 def test_a_truncated_file_is_named(tmp_path, kept):
-    write_netcdf(tmp_path / "a.nc", cube(), attributes={}, title="a")
+    write(tmp_path / "a.nc", cube())
     content = (tmp_path / "a.nc").read_bytes()
     (tmp_path / "a.nc").write_bytes(content[: int(len(content) * kept)])
     with pytest.raises(DataError, match=r"^DataCorrupt: .*a.nc must be a whole, readable netCDF file"):
@@ -230,7 +253,7 @@ def test_a_truncated_file_is_named(tmp_path, kept):
 
 
 def test_a_damaged_chunk_is_named_when_it_is_computed(tmp_path):
-    write_netcdf(tmp_path / "a.nc", cube(), attributes={}, title="a")
+    write(tmp_path / "a.nc", cube())
     header = read_header(tmp_path / "a.nc")
     with h5py.File(tmp_path / "a.nc") as file:
         place = file["phase"].id.get_chunk_info(0).byte_offset
@@ -242,7 +265,7 @@ def test_a_damaged_chunk_is_named_when_it_is_computed(tmp_path):
 
 
 def test_threads_read_while_another_writes(tmp_path):
-    write_netcdf(tmp_path / "a.nc", cube(), attributes={}, title="a")
+    write(tmp_path / "a.nc", cube())
     header = read_header(tmp_path / "a.nc")
     failures = []
 
@@ -256,7 +279,7 @@ def test_threads_read_while_another_writes(tmp_path):
     for thread in threads:
         thread.start()
     for at in range(3):
-        write_netcdf(tmp_path / f"b{at}.nc", cube(), attributes={}, title="b")
+        write(tmp_path / f"b{at}.nc", cube())
     for thread in threads:
         thread.join()
     assert failures == []

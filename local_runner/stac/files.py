@@ -13,7 +13,7 @@ from pyproj import CRS
 
 from local_runner.cube import BANDS, T, X, Y, crs_of, spacing
 from local_runner.errors import OpenEOError
-from local_runner.netcdf_writer import write_netcdf
+from local_runner.netcdf_writer import File, write_netcdf
 from local_runner.raster_writer import Target, Written, write_geotiff
 from local_runner.stac import footprint
 from local_runner.stac.bands import COORDINATES, LATITUDE, LONGITUDE, STATIC
@@ -158,29 +158,36 @@ def _coordinates(cube: xr.DataArray) -> list[str]:
 
 
 def _write_netcdf(cube: xr.DataArray, groups: list[Group], folder: Path, options: Options, files: Files) -> Rings:
-    coordinates = _coordinates(cube)
-    crs = crs_of(cube)
-    spans: dict[str, list[NDArray[Any]]] = {}
-    for group in groups:
-        labels = {key: label for key, label in group.bands.items() if label not in coordinates}
-        labels |= {name: name for name in coordinates}
-        attributes = {key: _cf_attributes(key) for key in labels}
-        path = folder / group.folder / _Names(options.prefix, ".nc").of("data")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        outlined = None if crs is None else _outlined(group)
-        part = _part(cube, group, labels)
-        written = write_netcdf(path, part, attributes=attributes, title=group.id, spans=outlined or "")
-        spans[group.id] = [result.spans for result in written.values()]
+    targets = [_file(cube, group, folder, options) for group in groups]
+    results = dict(zip([group.id for group in groups], write_netcdf(targets), strict=True))
+    for name, written in results.items():
+        first = next(iter(written.values()))
         bands = [_band(key, result) for key, result in written.items()]
-        fields = {"bands": bands, **_file_fields(next(iter(written.values()))), **files.properties}
-        asset = pystac.Asset(f"./{path.name}", media_type=NETCDF, roles=["data"], extra_fields=fields)
-        files.assets[group.id] = {"data": asset}
+        fields = {"bands": bands, **_file_fields(first), **files.properties}
+        asset = pystac.Asset(f"./{first.path.name}", media_type=NETCDF, roles=["data"], extra_fields=fields)
+        files.assets[name] = {"data": asset}
+    crs = crs_of(cube)
     if crs is not None:
-        return _outlines(cube, crs, spans)
-    rows, columns = footprint.sample_positions(cube.sizes[Y]), footprint.sample_positions(cube.sizes[X])
-    at = cube.isel({T: 0, Y: list(rows), X: list(columns)})
-    outline = _outline({name: at.sel({BANDS: name}).values for name in coordinates})
-    return {group.id: outline for group in groups}
+        return _outlines(cube, crs, {name: [r.spans for r in written.values()] for name, written in results.items()})
+    return {
+        name: _outline({key: written[key].sample for key in _coordinates(cube)}) for name, written in results.items()
+    }
+
+
+def _file(cube: xr.DataArray, group: Group, folder: Path, options: Options) -> File:
+    coordinates = _coordinates(cube)
+    labels = {key: label for key, label in group.bands.items() if label not in coordinates}
+    labels |= {name: name for name in coordinates}
+    path = folder / group.folder / _Names(options.prefix, ".nc").of("data")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return File(
+        path,
+        _part(cube, group, labels),
+        title=group.id,
+        attributes={key: _cf_attributes(key) for key in labels},
+        spans="" if crs_of(cube) is None else _outlined(group) or "",
+        sample=(footprint.sample_positions(cube.sizes[Y]), footprint.sample_positions(cube.sizes[X])),
+    )
 
 
 def _part(cube: xr.DataArray, group: Group, labels: Mapping[str, str]) -> xr.DataArray:
