@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import zlib
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,8 +16,6 @@ import dask.array as da
 import netCDF4
 import numpy as np
 import xarray as xr
-from dask import config
-from dask.base import compute
 
 from local_runner.cube import BANDS, T, X, Y, crs_of, with_crs
 from local_runner.netcdf_reader import LOCK
@@ -95,13 +94,14 @@ def write_netcdf(files: Sequence[File]) -> list[dict[str, Written]]:
     and `StorageFailed`.
     """
     recorders = [{str(name): _recorder(file, str(name)) for name in file.cube[BANDS].values} for file in files]
-    try:
-        # fused chains would hold the tasks that files share once per file
-        with config.set({"optimization.fuse.active": False}):
-            writes = [_write(file, bands) for file, bands in zip(files, recorders, strict=True)]
-            compute(*writes, scheduler=scheduler())
-    except OSError as error:
-        raise storage_failed(files[0].path, error) from error
+    with ExitStack() as opened:
+        try:
+            created = [_create(file, bands) for file, bands in zip(files, recorders, strict=True)]
+            variables = [_opened(file.path, bands, opened) for file, bands in zip(files, created, strict=True)]
+            sources = [band.data for bands in created for band in bands]
+            da.store(sources, [v for several in variables for v in several], lock=LOCK, scheduler=scheduler())
+        except OSError as error:
+            raise storage_failed(files[0].path, error) from error
     for file, bands in zip(files, recorders, strict=True):
         try:
             _compare(file.path, bands)
@@ -123,19 +123,43 @@ def _recorder(file: File, name: str) -> _Recorder:
     return _Recorder(written, sample)
 
 
-def _write(file: File, recorders: Mapping[str, _Recorder]) -> Any:
-    """Write everything but the values of the bands, which the returned task does."""
+def _create(file: File, recorders: Mapping[str, _Recorder]) -> list[xr.DataArray]:
+    """Write the axes and the grid mapping; the bands, which are to be written."""
     bands = {name: _variable(file.cube, name, recorder, file.attributes) for name, recorder in recorders.items()}
     dataset = with_axes(xr.Dataset(bands, attrs={"Conventions": CONVENTIONS, "title": file.title}), file.cube)
-    encoding: dict[str, dict[str, Any]] = {name: _encoding(dataset[name]) for name in bands}
-    encoding |= {name: {"_FillValue": None} for name in (X, Y)}
+    encoding: dict[str, dict[str, Any]] = {name: {"_FillValue": None} for name in (X, Y)}
     if T in dataset.coords:
         time = {"units": "seconds since 1970-01-01T00:00:00", "dtype": "float64", "calendar": "standard"}
         encoding[T] = {**time, "_FillValue": None}
-    try:
-        return dataset.to_netcdf(file.path, engine="netcdf4", format="NETCDF4", encoding=encoding, compute=False)
-    except OSError as error:
-        raise storage_failed(file.path, error) from error
+    # the grid mapping is a coordinate: xarray names it in a global attribute, by which it finds it again
+    dataset.drop_vars(bands).to_netcdf(file.path, engine="netcdf4", format="NETCDF4", encoding=encoding)
+    return [dataset[name] for name in bands]
+
+
+def _opened(path: Path, bands: Sequence[xr.DataArray], opened: ExitStack) -> list[Any]:
+    """The variables of the bands, made in a file that stays open as long as `opened`."""
+    with LOCK:
+        file: Any = opened.enter_context(_Locked(path))
+        variables = [file.createVariable(band.name, band.dtype, band.dims, **_storage(band)) for band in bands]
+        for variable, band in zip(variables, bands, strict=True):
+            variable.setncatts(band.attrs)
+            variable.set_auto_maskandscale(False)
+    return variables
+
+
+class _Locked:
+    """A netCDF file opened by a holder of the lock, and closed under it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> netCDF4.Dataset:
+        self.file = netCDF4.Dataset(self.path, "a")
+        return self.file
+
+    def __exit__(self, *_error: object) -> None:
+        with LOCK:
+            self.file.close()
 
 
 def with_axes(dataset: xr.Dataset, cube: xr.DataArray) -> xr.Dataset:
@@ -151,8 +175,8 @@ def with_axes(dataset: xr.Dataset, cube: xr.DataArray) -> xr.Dataset:
             dataset[name].attrs = attrs
     positions = " ".join(str(name) for name in dataset.data_vars if name in _POSITIONS)
     for key, band in dataset.data_vars.items():
-        # None keeps xarray from listing the grid mapping there
-        band.encoding["coordinates"] = positions if positions and key not in _POSITIONS else None
+        if positions and key not in _POSITIONS:
+            band.attrs["coordinates"] = positions
     if T in dataset.coords:
         dataset[T].attrs = {"standard_name": "time", "axis": "T"}
     return dataset
@@ -179,10 +203,11 @@ def _attributes(name: str, given: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _encoding(band: xr.DataArray) -> dict[str, Any]:
+def _storage(band: xr.DataArray) -> dict[str, Any]:
     chunk = {T: 1, Y: min(ROWS, band.sizes[Y]), X: min(ROWS, band.sizes[X])}
-    kind = {"_FillValue": np.float32(np.nan)} if band.dtype.kind == "f" else {"_FillValue": None}
-    return {"zlib": True, "complevel": 1, "shuffle": True, "chunksizes": [chunk[str(d)] for d in band.dims], **kind}
+    fill = np.float32(np.nan) if band.dtype.kind == "f" else None
+    sizes = [chunk[str(d)] for d in band.dims]
+    return {"zlib": True, "complevel": 1, "shuffle": True, "chunksizes": sizes, "fill_value": fill}
 
 
 def _compare(path: Path, recorders: Mapping[str, _Recorder]) -> None:

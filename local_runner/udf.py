@@ -23,6 +23,8 @@ from local_runner.errors import LimitExceededError, OpenEOError, UdfError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+NO_DATA: Final = "of no data"
+"""Name of the chunk of NaN that a UDF is called on before any pixel is read."""
 MAX_TEXT: Final = 256 * 1024
 _OTHER_ENTRY_POINTS: Final = ("apply_timeseries", "apply_hypercube", "apply_vectorcube", "apply_udf_data")
 
@@ -37,7 +39,10 @@ class Udf:
         self.node = node
 
     def __call__(self, chunk: xr.DataArray, place: str) -> xr.DataArray:
-        """Run on one chunk; `place` names it in errors. Raises `UdfError` with the line of the UDF."""
+        """Run on one chunk; `place` names it in errors. Raises `UdfError` with the line of the UDF.
+
+        What the UDF itself raises as ValueError or TypeError on the chunk of no data is about its input: `UdfInputInvalid`.
+        """
         data = UdfData(datacube_list=[XarrayDataCube(chunk)], user_context=self.context)
         try:
             result = (run_udf_code(self.text, data).get_datacube_list() or [])[0].get_array()
@@ -50,8 +55,13 @@ class Udf:
                 (f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == "<string>"),
                 None,
             )
+            if place == NO_DATA and isinstance(error, ValueError | TypeError) and self._raises_at(line):
+                raise OpenEOError("UdfInputInvalid", f"{error} [line {line} of the UDF]", node=self.node) from error
             raise self.error(f"failed at its line {line}: {type(error).__name__}: {error}", place) from error
         return np_checked(result, self, place)
+
+    def _raises_at(self, line: int | None) -> bool:
+        return line is not None and self.text.splitlines()[line - 1].lstrip().startswith("raise ")
 
     def error(self, what: str, place: str) -> UdfError:
         """The error of this UDF at a chunk."""
@@ -71,9 +81,7 @@ class Udf:
             metadata = function(CubeMetadata(dimensions=dimensions), self.context)
             return [str(name) for name in metadata.band_names]
         except Exception as error:
-            raise self.error(
-                f"has an apply_metadata that failed: {type(error).__name__}: {error}", "of no data"
-            ) from error
+            raise self.error(f"has an apply_metadata that failed: {type(error).__name__}: {error}", NO_DATA) from error
 
 
 def np_checked(result: Any, udf: Udf, place: str) -> xr.DataArray:

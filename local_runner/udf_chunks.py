@@ -20,7 +20,7 @@ from local_runner.cube import BANDS, DIMENSIONS, T, X, Y, crs_of, iso, labels, r
 from local_runner.errors import OpenEOError, UdfError
 from local_runner.profiles import Profile, ProfileWarning
 from local_runner.tiling import Tile, map_tiles
-from local_runner.udf import Udf, as_float32, check_trusted
+from local_runner.udf import NO_DATA, Udf, as_float32, check_trusted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,7 +102,7 @@ class _Runner:
     def run(self) -> xr.DataArray:
         data = da.asarray(self.cube.data).astype(np.float32)
         probe = self._probe()
-        self._check(probe, "of no data")
+        self._check(probe, NO_DATA)
         leading = tuple(probe.sizes[d] for d in self.dims[:-2] if d in probe.dims)
         kept = tuple(str(d) for d in self.dims if d in probe.dims)
 
@@ -140,7 +140,7 @@ class _Runner:
         block = np.full((*leading, height, width), np.nan, np.float32)
         block.flags.writeable = False
         date = iso(self.times[0]) if self.daily and self.times is not None and self.times.size else None
-        return self.udf(self._chunk(block, -self.chunks.overlap[0], -self.chunks.overlap[1], date), "of no data")
+        return self.udf(self._chunk(block, -self.chunks.overlap[0], -self.chunks.overlap[1], date), NO_DATA)
 
     def _check(self, result: xr.DataArray, place: str) -> None:
         """Dims, their order where the back-end takes the values as they are, rows and columns."""
@@ -181,9 +181,7 @@ class _Runner:
         reduced = self.chunks.dimension if self.chunks.parent == "reduce_dimension" else None
         if reduced in result.dims:
             if result.sizes[reduced] != 1:
-                raise self._invalid(
-                    f"must return one value along the reduced dimension {reduced!r}", probe, "of no data"
-                )
+                raise self._invalid(f"must return one value along the reduced dimension {reduced!r}", probe, NO_DATA)
             result = result.isel({reduced: 0}, drop=True)
         return with_crs(result, crs_of(self.cube))
 
@@ -191,7 +189,7 @@ class _Runner:
         count, old = probe.sizes[BANDS], self.bands
         if declared is not None and len(declared) != count:
             raise self._invalid(
-                f"must return the {len(declared)} bands that its apply_metadata declares", probe, "of no data"
+                f"must return the {len(declared)} bands that its apply_metadata declares", probe, NO_DATA
             )
         if declared is not None and declared != old:
             if self.chunks.parent == "apply_neighborhood" and self.profile.new_labels == "warn":

@@ -391,3 +391,12 @@ def test_run_udf_on_a_whole_cube_sees_it_at_once():
     )
     xr.testing.assert_equal(seen[1], cube)
     xr.testing.assert_equal(result, cube)
+
+
+def test_what_a_udf_raises_of_its_input_is_bad_input_and_not_its_failure():
+    body = "raise ValueError('bands must hold i_VH, instead got []. Load it.')"
+    with pytest.raises(
+        OpenEOError, match=r"^UdfInputInvalid: bands must hold i_VH, .* \[line 5 of the UDF\]\."
+    ) as caught:
+        run(make_cube(t=2, bands=("i_VV",), y=6, x=9), body)
+    assert (caught.value.exit_code, caught.value.node) == (2, "parent/udf")

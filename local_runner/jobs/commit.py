@@ -33,8 +33,7 @@ _SUFFIX: Final = re.compile(r"\.(partial|old)-[0-9a-f]{12}")
 def target(out: str | os.PathLike[str], inputs: Iterable[Path] = ()) -> Path:
     """Absolute path of the result folder, if a result may go there.
 
-    `inputs` are the folders of the input catalogues: a result inside one would change its own input, and one of them
-    inside the result would be deleted by `--overwrite`.
+    `inputs` are the folders of the input catalogues: one of them inside the result would be deleted by `--overwrite`.
     """
     given = Path(out)
     folder = Path(os.path.abspath(given))  # noqa: PTH100  (resolve() would follow the symlink that is refused below)
@@ -46,9 +45,7 @@ def target(out: str | os.PathLike[str], inputs: Iterable[Path] = ()) -> Path:
         raise _bad_target("must have a name of at most 230 bytes", given, "Name another folder")
     here = folder.resolve()
     for catalogue in (path.resolve() for path in inputs):
-        if here == catalogue or catalogue in here.parents:
-            raise _bad_target("must not lie inside the input catalogue", given, f"Name a folder outside of {catalogue}")
-        if here in catalogue.parents:
+        if here == catalogue or here in catalogue.parents:
             raise _bad_target(
                 "must not hold the input catalogue", given, f"Name a folder that is not above {catalogue}"
             )

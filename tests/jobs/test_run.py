@@ -237,9 +237,17 @@ def test_bad_call_is_found_before_anything_is_written(catalogue, tmp_path, chang
     assert list(tmp_path.iterdir()) == []
 
 
-def test_result_does_not_go_into_its_input(catalogue):
-    with pytest.raises(OpenEOError, match=r"^OutputFolderInvalid: .*must not lie inside the input catalogue"):
-        run("slc_coherence", {"pairs": PAIRS}, inputs={"data": catalogue}, out=catalogue.parent / "out")
+def test_result_does_not_go_in_place_of_its_input(catalogue):
+    with pytest.raises(OpenEOError, match=r"^OutputFolderInvalid: .*must not hold the input catalogue"):
+        run("slc_coherence", {"pairs": PAIRS}, inputs={"data": catalogue}, out=catalogue.parent)
+
+
+def test_result_may_stand_beside_the_document_of_its_input(tmp_path):
+    collection = write_catalogue(simulate(40, 60), tmp_path)
+    first, again = (
+        run("slc_coherence", {"pairs": PAIRS}, inputs={"data": collection}, out=tmp_path / "out") for _ in range(2)
+    )
+    assert first.folder == again.folder == tmp_path / "out"
 
 
 def test_licence_line_only_for_sentinel():
