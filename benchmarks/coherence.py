@@ -171,7 +171,7 @@ def from_disk_to_disk(name: str, catalogue: str, out: str) -> dict[str, float]:
         run("slc_coherence", {"pairs": [pair]}, inputs={"data": catalogue}, out=out, quicklooks=False)
     else:
         folder = Path(catalogue).parent
-        files = [next(folder.rglob(f"*{day.replace('-', '')}*{part}_VV.tif")) for day in pair for part in "iq"]
+        files = [next(folder.glob(f"*{day.replace('-', '')}*/{part}_VV.tif")) for day in pair for part in "iq"]
         bands = []
         for file in files:
             with rasterio.open(file) as source:

@@ -29,7 +29,6 @@ from local_runner.errors import OpenEOError
 from local_runner.execution import Execution
 from local_runner.graph import evaluate_with
 from local_runner.jobs import assemble, commit, inputs, readme
-from local_runner.jobs.quicklooks import add_quicklooks
 from local_runner.profiles import load_profile
 from local_runner.stac.write import Provenance, save
 
@@ -185,6 +184,8 @@ def _write(
             raise OpenEOError("ProcessGraphInvalid", "The result of the graph must be a cube that can be saved")
         items = list(read(folder).items)
         if quicklooks:
+            from local_runner.jobs.quicklooks import add_quicklooks  # noqa: PLC0415  (brings matplotlib: a second)
+
             add_quicklooks(items)
     log.append(f"finished after {time.monotonic() - start:.1f} s")
     (folder / "README.md").write_text(readme.text(process, items, record), encoding="utf-8")

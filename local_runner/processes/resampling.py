@@ -14,7 +14,6 @@ from pyproj import CRS, Transformer
 
 from local_runner.cube import X, Y, crs_of, labels, parse_crs, require_spatial, spacing, with_crs
 from local_runner.errors import OpenEOError
-from local_runner.geocode import geocode, target_grid
 from local_runner.processes._types import Cube, Number
 
 Method = Literal[
@@ -97,6 +96,8 @@ def _geocode(data: Cube, crs: CRS | None, step_x: float, step_y: float) -> Cube:
         raise OpenEOError(
             "ProcessParameterRequired", must, got={"projection": crs and crs.name, "resolution": [step_x, step_y]}
         )
+    from local_runner.geocode import geocode  # noqa: PLC0415  (brings numba, which other graphs need not wait for)
+
     return geocode(data, crs=crs, resolution=(step_x, step_y))
 
 
@@ -118,6 +119,8 @@ def _aligned(source: _Grid, new: tuple[float, float], align: Corner) -> _Grid:
 
 def _projected(source: _Grid, crs: CRS, step: tuple[float, float]) -> _Grid:
     """The grid on multiples of the resolution that covers the source; without one, the pixels keep about their size."""
+    from local_runner.geocode import target_grid  # noqa: PLC0415  (brings numba, which other graphs need not wait for)
+
     (height, width), old = source.shape, source.transform
     x, y = sorted((old.c, old.c + old.a * width)), sorted((old.f, old.f + old.e * height))
     corners = (x[0], y[0], x[1], y[1])

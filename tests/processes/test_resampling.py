@@ -7,7 +7,6 @@ import xarray as xr
 from pyproj import CRS, Transformer
 
 from local_runner.errors import OpenEOError
-from local_runner.processes import resampling
 from tests.processes import UTM, call, make_cube, on_map, unreadable
 
 ALIGNS = ("upper-left", "lower-left", "upper-right", "lower-right")
@@ -175,7 +174,7 @@ def test_radar_geometry_has_no_projection_to_start_from():
 
 def test_geocode_is_handed_on(monkeypatch):
     calls = []
-    monkeypatch.setattr(resampling, "geocode", lambda cube, **options: calls.append(options) or cube)
+    monkeypatch.setattr("local_runner.geocode.geocode", lambda cube, **options: calls.append(options) or cube)
     resample(make_cube(), projection="EPSG:32631", resolution=[20, 10], method="geocode")
     assert calls == [{"crs": UTM, "resolution": (20.0, 10.0)}]
 
