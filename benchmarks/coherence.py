@@ -191,17 +191,19 @@ def from_disk_to_disk(name: str, catalogue: str, out: str) -> dict[str, float]:
 
 
 def end_to_end_table(lines: int, samples: int) -> str:
-    """Return the table from disk to disk, measured now."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        catalogue = write_pair(lines, samples, folder)
-        rows = {}
-        for number, implementation in enumerate(IMPLEMENTATIONS):
-            command = [sys.executable, "-W", "ignore", __file__, "--task", "disk", implementation]
-            command += ["--folder", str(catalogue), str(folder / f"out{number}.tif")]
-            rows[implementation] = json.loads(
-                subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            )
+    """Return the table from disk to disk, measured now; the pair is written by a process of its own, which needs more."""
+
+    def task(name: str, *arguments: str) -> str:
+        size = ["--lines", str(lines), "--samples", str(samples)]
+        command = [sys.executable, "-W", "ignore", __file__, *size, "--task", name, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    with tempfile.TemporaryDirectory() as folder:
+        catalogue = task("write", folder).strip()
+        rows = {
+            name: json.loads(task("disk", name, catalogue, f"{folder}/out{number}.tif"))
+            for number, name in enumerate(IMPLEMENTATIONS)
+        }
     ours = rows["udfs/slc_coherence"]["wall"]
     body = [
         f"| {name} | {row['wall']:.2f} | {row['wall'] / ours:.1f} | {row['megabytes']:.0f} |"
@@ -213,22 +215,23 @@ def end_to_end_table(lines: int, samples: int) -> str:
 
 
 def main() -> None:
-    """Print the table, or the figures of one task as JSON (what the table's own processes do)."""
+    """Print the tables, or the figures of one task as JSON (what the tables' own processes do)."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lines", type=int, default=1500, help="rows, azimuth")
     parser.add_argument("--samples", type=int, default=20000, help="columns, range")
-    parser.add_argument("--task", nargs=2, metavar=("TASK", "NAME"), help=argparse.SUPPRESS)
-    parser.add_argument("--folder", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--task", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.folder:
-        print(json.dumps(from_disk_to_disk(options.task[1], *options.folder)))
-    elif options.task:
-        task, name = options.task
-        print(json.dumps({"timing": timing, "memory": memory}[task](name, options.lines, options.samples)))
-    else:
-        print(kernel_table(options.lines, options.samples))
-        print()
-        print(end_to_end_table(options.lines, options.samples))
+    match options.task:
+        case ["write", folder]:
+            print(write_pair(options.lines, options.samples, Path(folder)))
+        case ["disk", name, catalogue, out]:
+            print(json.dumps(from_disk_to_disk(name, catalogue, out)))
+        case [task, name]:
+            print(json.dumps({"timing": timing, "memory": memory}[task](name, options.lines, options.samples)))
+        case _:
+            print(kernel_table(options.lines, options.samples))
+            print()
+            print(end_to_end_table(options.lines, options.samples))
 
 
 if __name__ == "__main__":

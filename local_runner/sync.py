@@ -24,7 +24,11 @@ def sync(root: Path | None = None, *, check: bool = False) -> list[str]:
 
     `root` is the folder with `udfs/` and `process_graphs/`, by default the one that this package stands in.
     """
-    root = Path(__file__).parents[1] if root is None else root
+    if root is None:
+        root = Path(__file__).parents[1]
+        if not (root / "pyproject.toml").exists():
+            do = "Run it in a clone, installed with `pip install -e .`"
+            raise OpenEOError("NoSourceTree", "sync must work on the source tree", got=str(root), do=do)
     stale = []
     for path, text in _synchronised(root).items():
         if path.read_text(encoding="utf-8") != text:
