@@ -1,4 +1,4 @@
-"""The real Sentinel-1 pair of /work/shared/data as a STAC collection, as the CDSE process `insar_preprocessing` writes it.
+"""The real Sentinel-1 pair of ../shared/data as a STAC collection, as the CDSE process `insar_preprocessing` writes it.
 
 `python -m tests.real_pair OUT` writes it, with the faults of that layout: fake EPSG:3857 with the identity grid, no
 footprint, no projection fields, coordinates of the primary under doubled keys. The flat-earth and topographic phase is

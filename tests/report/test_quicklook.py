@@ -13,7 +13,7 @@ from local_runner.report.drawing import NO_DATA
 from local_runner.report.quicklook import quicklook, render_extension, thumbnail
 from tests.report.files import UTM, write
 
-SCHEMA = Path("/work/shared/stac-schemas/extensions/render-v2.0.0.json")
+SCHEMA = Path(__file__).resolve().parents[3] / "shared" / "stac-schemas" / "extensions" / "render-v2.0.0.json"
 
 
 def pixels(path):
@@ -82,7 +82,7 @@ def test_render_entry_is_valid_and_drawn_with_a_known_scale(quantity):
     entry = render_extension(quantity, limits=(-2, 2))
     assert entry["nodata"] == "nan"
     if not SCHEMA.exists():
-        pytest.skip("the STAC schemas are not here")
+        pytest.skip(f"{SCHEMA} is not there")
     fields = json.loads(SCHEMA.read_text())["definitions"]["fields"]
     jsonschema.validate(entry, fields)
 
