@@ -19,7 +19,7 @@ import xarray as xr
 from local_runner import parameters
 from local_runner.access import Access
 from local_runner.callback import CallbackOutline
-from local_runner.errors import DataError, OpenEOError
+from local_runner.errors import OpenEOError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -97,7 +97,9 @@ def find(process_id: str, namespace: str | None, execution: Execution) -> dict[s
         from local_runner.processes import registry  # noqa: PLC0415
 
         near = difflib.get_close_matches(process_id, (*registry(), *ids(), *execution.processes))
-        do = f"Did you mean {near[0]!r}?" if near else "`openeo-sar list` shows the collection"
+        do = f"Did you mean {near[0]!r}?" if near else "`openeo-sar list --processes` shows them"
+        if process_id == "load_collection":
+            do = "Use load_stac with the path or URL of a STAC catalogue: there are no collections here"
         raise OpenEOError("ProcessUnsupported", "process_id must name a known process", got=process_id, do=do)
     found = execution.access.naming(namespace).read_json(namespace)
     if isinstance(found.get("processes"), list):
@@ -115,7 +117,7 @@ def _definition(found: Any, where: str) -> dict[str, Any]:
         return found
     if isinstance(found, dict) and found and all(isinstance(n, dict) and "process_id" in n for n in found.values()):
         return {"process_graph": found}
-    raise DataError("ProcessGraphInvalid", "A process JSON must have a process_graph", got=where)
+    raise OpenEOError("ProcessGraphInvalid", "A process JSON must have a process_graph", got=where)
 
 
 def _is_url(text: str) -> bool:

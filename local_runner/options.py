@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from local_runner import parameters
+from local_runner.profiles import profile_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -56,10 +57,28 @@ COMMON: Final = (
     click.Option(["--resolution"], type=float, help="Cell size of the map grid in the unit of its projection."),
     click.Option(["--out"], type=click.Path(path_type=Path), required=True, help="Folder of the result."),
     click.Option(["--overwrite"], is_flag=True, help="Replace the result that is there, once the new one is complete."),
-    click.Option(["--format", "file_format"], default="GTiff", show_default=True, help="GTiff (COG) or netCDF."),
-    click.Option(["--profile"], default="geopyspark", show_default=True, help="Back-end whose rules hold."),
+    click.Option(
+        ["--format", "file_format"],
+        type=click.Choice(["GTiff", "netCDF"], case_sensitive=False),
+        default="GTiff",
+        show_default=True,
+        help="Cloud-optimised GeoTIFF, or netCDF.",
+    ),
+    click.Option(
+        ["--profile"],
+        type=click.Choice(profile_names()),
+        default="geopyspark",
+        show_default=True,
+        help="Back-end whose rules hold.",
+    ),
     click.Option(["--for-backend"], is_flag=True, help="Write the STAC form that load_stac of a back-end reads."),
-    click.Option(["--scheduler"], default="threads", show_default=True, help="threads or synchronous."),
+    click.Option(
+        ["--scheduler"],
+        type=click.Choice(["threads", "synchronous"]),
+        default="threads",
+        show_default=True,
+        help="How the work is done; synchronous is for debugging.",
+    ),
     click.Option(["--trust", "trusted"], is_flag=True, help="Run UDF texts that are not of this collection."),
     click.Option(["--allow-host", "allow_hosts"], multiple=True, metavar="HOST", help="Host that may be read from."),
     click.Option(

@@ -23,7 +23,7 @@ from local_runner.errors import LimitExceededError, OpenEOError, UdfError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NO_DATA: Final = "of no data"
+NO_DATA: Final = "of the trial call, all NaN"
 """Name of the chunk of NaN that a UDF is called on before any pixel is read."""
 MAX_TEXT: Final = 256 * 1024
 _OTHER_ENTRY_POINTS: Final = ("apply_timeseries", "apply_hypercube", "apply_vectorcube", "apply_udf_data")
@@ -46,11 +46,13 @@ class Udf:
         data = UdfData(datacube_list=[XarrayDataCube(chunk)], user_context=self.context)
         try:
             result = (run_udf_code(self.text, data).get_datacube_list() or [])[0].get_array()
-        except MemoryError:
-            raise
+        except MemoryError as error:
+            do = "Use a smaller neighbourhood, or fewer dates"
+            must = f"The UDF must fit into memory [chunk {place}]"
+            raise LimitExceededError("UdfOutOfMemory", must, got=str(error), do=do, node=self.node) from error
         except OpenEoUdfException as error:
             raise self.error(f"must be accepted by run_udf_code: {error}", place) from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             line = next(
                 (f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == "<string>"),
                 None,

@@ -7,7 +7,7 @@ import xarray as xr
 
 from local_runner import catalog
 from local_runner.access import Access
-from local_runner.errors import DataError, OpenEOError
+from local_runner.errors import OpenEOError
 
 ROOT = Path(__file__).parents[1]
 GRAPH = {"a": {"process_id": "add", "arguments": {"x": 1, "y": 2}, "result": True}}
@@ -67,7 +67,7 @@ def test_file_that_is_no_process_is_refused(tmp_path, content):
     path = tmp_path / "file.json"
     path.write_text(content)
     with pytest.raises(
-        DataError, match=r"^ProcessGraphInvalid: A process JSON must have a process_graph, instead got "
+        OpenEOError, match=r"^ProcessGraphInvalid: A process JSON must have a process_graph, instead got "
     ):
         catalog.load(path)
 

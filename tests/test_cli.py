@@ -240,8 +240,6 @@ def test_run_prints_where_the_result_is(catalogue, tmp_path):
     [
         (["--window-range", "4"], 2, "ProcessParameterInvalid: The parameter 'window_range'"),
         (["--geocode", "EPSG:32632"], 2, "ProcessParameterInvalid: geocode and resolution must be given together"),
-        (["--scheduler", "tcp://host:8786"], 2, "ProcessParameterInvalid: scheduler must be one of"),
-        (["--profile", "other"], 2, "ProcessParameterInvalid: profile must be one of"),
         (["--input", "date=x"], 2, "ProcessParameterUnsupported: A raster-cube input"),
     ],
 )
@@ -251,6 +249,19 @@ def test_bad_input_leaves_nothing(catalogue, tmp_path, args, code, message):
     assert result.exit_code == code
     assert result.stderr.splitlines()[-1].startswith(f"error: {message}")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["--scheduler", "--profile", "--format"])
+def test_choice_that_is_none_names_those_there_are(catalogue, tmp_path, option):
+    given = ["--input", f"data={catalogue}", "--pairs", "all", "--out", tmp_path / "out"]
+    result = call("run", "slc_coherence", *given, option, "other")
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1].startswith(f"Error: Invalid value for '{option}': 'other' is not one of '")
+
+
+def test_processes_that_a_graph_may_use_are_listed():
+    lines = call("list", "--processes").stdout.splitlines()
+    assert any(line.split()[:1] == ["apply_kernel"] for line in lines)
 
 
 SLOW = """

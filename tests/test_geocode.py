@@ -10,6 +10,7 @@ import numpy as np
 import pyproj
 import pytest
 import xarray as xr
+from scipy.ndimage import binary_erosion
 
 from local_runner.cube import crs_of
 from local_runner.errors import LimitExceededError, OpenEOError
@@ -59,8 +60,14 @@ def errors_m(result: xr.DataArray, e0: float, n0: float) -> tuple[float, float]:
     return tuple(float(np.nanmax(np.abs(result.sel(bands=b) - t))) for b, t in (("e", east), ("n", north)))
 
 
-def ramps(bend=0.0, **options):
-    e, n = swath(bend=bend)
+def covered(result: xr.DataArray) -> xr.DataArray:
+    """The result without the cells at its border, of which the samples may cover only a part."""
+    finite = np.isfinite(result.values).all(axis=0)
+    return result.where(xr.DataArray(binary_erosion(finite, np.ones((3, 3))), dims=("y", "x")))
+
+
+def ramps(bend=0.0, shape=(SIZE, SIZE), **options):
+    e, n = swath(bend=bend, shape=shape)
     return radar(e, n, e=e - 500_000, n=n - 5_100_000, **options)
 
 
@@ -74,10 +81,13 @@ def test_quads_meet_the_position_within_a_hundredth_of_a_source_pixel(bend, reso
 @pytest.mark.parametrize("bend", [0.0, 0.2])
 @pytest.mark.parametrize("resolution", [15.0, 16.0, 20.0, 25.0, 40.0, 100.0, 200.0])
 def test_means_meet_the_position_within_a_fifth_of_a_target_pixel(bend, resolution):
-    result = run(ramps(bend), resolution)
-    error = np.hypot(*(result.sel(bands=b) - t for b, t in zip("en", _truth(result), strict=True)))
-    assert float(np.nanmax(error)) < 0.2001 * resolution
-    assert float(np.nanmean(error)) < 0.11 * resolution
+    result = run(ramps(bend, shape=(SIZE, 256)), resolution)
+    errors = [np.abs(result.sel(bands=b) - t) for b, t in zip("en", _truth(result), strict=True)]
+    inner = np.isfinite(covered(result)[0])
+    assert inner.any()
+    assert float(max(e.where(inner).max() for e in errors)) < 0.2001 * resolution
+    assert float(max(e.max() for e in errors)) < 0.5 * resolution
+    assert float(np.hypot(*errors).where(inner).mean()) < 0.11 * resolution
 
 
 def _truth(result):
@@ -95,7 +105,7 @@ def test_smooth_field_in_the_quads():
 def test_float32_degrees_cost_no_more_than_their_rounding():
     coarse, fine = (run(ramps(dtype=np.float32), r) for r in (20.0, 5.0))
     assert max(errors_m(fine, 500_000, 5_100_000)) < 0.3
-    assert max(errors_m(coarse, 500_000, 5_100_000)) < 0.2 * 20
+    assert max(errors_m(covered(coarse), 500_000, 5_100_000)) < 0.2 * 20 + 0.2
 
 
 @pytest.mark.parametrize("resolution", [2.0, 20.0, 200.0])
@@ -209,31 +219,64 @@ def test_nan_values():
 def test_one_sided_values_are_not_moved_to_the_centre():
     e, n = swath(step=(2.0, 2.0))
     half = np.where(np.arange(SIZE) < 33, e - 500_000, np.nan)
-    result = run(radar(e, n, f=half), 20.0)[0]
-    assert float(np.nanmax(np.abs(result - _truth(result)[0]))) < 0.2 * 20
-    assert np.isnan(result.values[np.isfinite(run(radar(e, n, f=e), 20.0)[0])]).any()
+    result, whole = (run(radar(e, n, f=f), 20.0) for f in (half, e))
+    inner = np.isfinite(covered(whole)[0])
+    assert float(np.abs(result[0] - _truth(result)[0]).where(inner).max()) < 0.2 * 20
+    assert np.isnan(result[0].values[inner & (_truth(result)[0] < 60)]).any()
 
 
 @pytest.mark.parametrize("resolution", [18.0, 40.0])
 def test_means_follow_the_rule_with_half_of_the_values_missing(resolution):
     """The rule written out cell by cell."""
     e, n = swath()
-    values = np.where(np.random.default_rng(3).random(e.shape) < 0.5, np.nan, e * n % 1)
-    result = run(radar(e, n, f=values), resolution)[0]
+    every = e * n % 1
+    values = np.where(np.random.default_rng(3).random(e.shape) < 0.5, np.nan, every)
+    result = run(radar(e, n, f=values, every=every), resolution)
     u = (e - result.x.values[0]) / resolution
     v = (result.y.values[0] - n) / resolution
     branches = set()
-    for r, c in np.ndindex(result.shape):
+    for r, c in np.ndindex(result.shape[1:]):
         here = (np.abs(u - c) < 0.5) & (np.abs(v - r) < 0.5)
         kept = here & np.isfinite(values)
-        if here.sum() < 4 or np.hypot((u - c)[here].mean(), (v - r)[here].mean()) > 0.19:
+        far, rest_far = (is_far(u[k] - c, v[k] - r) for k in (here, kept))
+        if here.sum() < 4 or (far and encloses(float(result.x[c]), float(result.y[r]))):
             continue
-        share = kept.sum() / here.sum()
-        off = np.hypot((u - c)[kept].mean(), (v - r)[kept].mean()) if share else 1
-        centred = share >= 0.25 and (share == 1 or off <= 0.19)
-        assert float(result[r, c]) == pytest.approx(values[kept].mean() if centred else np.nan, rel=1e-12, nan_ok=True)
-        branches.add(centred)
-    assert branches == {True, False}
+        enough = kept.sum() >= 0.25 * here.sum() and (far or not rest_far)
+        expected = [values[kept].mean() if enough else np.nan, every[here].mean()]
+        np.testing.assert_allclose(result[:, r, c], expected, rtol=1e-12)
+        branches.add((enough, far))
+    assert branches >= {(True, False), (False, False), (True, True)}
+
+
+def is_far(u, v) -> bool:
+    return u.size == 0 or bool(max(abs(u.mean()), abs(v.mean())) > 0.2)
+
+
+def encloses(east, north) -> bool:
+    """Whether `swath()` has samples around a point."""
+    x, y, angle = east - 500_000, north - 5_100_000, np.deg2rad(12.5)
+    across, along = x * np.cos(angle) + y * np.sin(angle), -x * np.sin(angle) + y * np.cos(angle)
+    return bool(0 <= across <= (SIZE - 1) * STEP_M[1] and 0 <= along <= (SIZE - 1) * STEP_M[0])
+
+
+def test_every_sample_of_a_sentinel_1_grid_counts_once():
+    """Lines along the cells, at any place: the plain mean of each cell, also at the border."""
+    for origin in np.random.default_rng(5).uniform(0, 20, (20, 2)):
+        e, n = swath((500_000 + origin[0], 5_100_000 + origin[1]), heading_deg=0.0)
+        noise = np.random.default_rng(6).random(e.shape)
+        result = run(radar(e, n, f=noise), 20.0)[0]
+        column, row = ((e - result.x.values[0]) / 20).round(), ((result.y.values[0] - n) / 20).round()
+        cell = (row * result.sizes["x"] + column).astype(int).ravel()
+        count, total = (np.bincount(cell, w, result.size) for w in (None, noise.ravel()))
+        mean = count >= 4
+        np.testing.assert_allclose(result.values.ravel()[mean], total[mean] / count[mean], rtol=1e-12)
+
+
+@pytest.mark.parametrize(("samples", "expected"), [(4, 1.5), (3, np.nan)])
+def test_cell_at_the_border_takes_the_mean_of_four_samples_on_one_side(samples, expected):
+    e, n = swath(origin=(500_001.0, 5_100_001.0), heading_deg=0.0, step=(2.0, 1.0), shape=(1, samples))
+    result = run(radar(e, n, f=np.arange(samples)[None]), 20.0)
+    np.testing.assert_allclose(result.values, [[[expected]]])
 
 
 def test_nan_positions_leave_a_hole():
@@ -281,7 +324,7 @@ def test_projections(epsg, origin, resolution):
     e, n = swath(origin=origin)
     cube = radar(e, n, epsg=epsg, e=e - origin[0], n=n - origin[1])
     result = run(cube, resolution, pyproj.CRS.from_epsg(epsg))
-    assert max(errors_m(result, *origin)) < (0.04 if resolution == 5 else 4)
+    assert max(errors_m(covered(result), *origin)) < (0.04 if resolution == 5 else 4)
     assert np.isfinite(result[0]).sum() * resolution**2 == pytest.approx((63 * 14) * (63 * 4), rel=0.1)
 
 

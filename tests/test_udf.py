@@ -140,3 +140,10 @@ def test_only_texts_of_the_collection_are_trusted(monkeypatch):
         check_trusted(GOOD, trusted=False)
     monkeypatch.setattr(catalog, "udf_hashes", lambda: {catalog.text_hash(GOOD)})
     check_trusted(GOOD, trusted=False)
+
+
+def test_udf_that_exits_or_needs_too_much_memory_fails_by_name():
+    with pytest.raises(UdfError, match=r"^UdfFailed: The UDF failed at its line 4: SystemExit: 3 "):
+        udf("raise SystemExit(3)")(chunk(), "rows 0:8")
+    with pytest.raises(LimitExceededError, match=r"^UdfOutOfMemory: The UDF must fit into memory \[chunk rows 0:8\]"):
+        udf("raise MemoryError")(chunk(), "rows 0:8")

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 MIN_SAMPLES: Final = 4
 """Samples in a cell from which on it takes their mean."""
-MAX_OFF_CENTRE: Final = 0.19
-"""Distance in cells between the centroid of the averaged samples and the cell centre, at most.
+MAX_OFF_CENTRE: Final = 0.2
+"""Distance in cells, in x and in y, between the centroid of the averaged samples and the cell centre, at most.
 
-The promise is 0.2; the rest is for float32 degrees, whose rounding of 0.2 m is 0.01 of a cell of 20 m.
+It is what the lines of Sentinel-1, 14 m apart, reach in cells of 20 m that they run along.
 """
 MIN_FINITE: Final = 0.25
 """Share of the samples of a cell whose value must be finite for a mean."""
@@ -65,9 +65,13 @@ class Index(NamedTuple):
 def locate(u: NDArray[np.float32], v: NDArray[np.float32], column: int, row: int, rows: int, columns: int) -> Index:
     """Index of the tile of `rows` x `columns` cells from (`row`, `column`) on, by positions (lines, samples)."""
     cell, count, off_u, off_v = _assign(u, v, column, row, rows, columns)
-    _keep_centred(cell, count, off_u, off_v)
-    quad_y, quad_x, quad_b, quad_a = _find_quads(u, v, column, row, columns, count)
+    mean = count >= MIN_SAMPLES
+    centred = mean & (np.maximum(np.abs(off_u), np.abs(off_v)) <= MAX_OFF_CENTRE * count)
+    quad_y, quad_x, quad_b, quad_a = _find_quads(u, v, column, row, columns, centred)
     found = np.flatnonzero(quad_x >= 0).astype(np.int32)
+    count[~mean] = 0
+    count[found] = 0
+    _leave_out(cell, count)
     return Index(cell, count, off_u, off_v, found, quad_y[found], quad_x[found], quad_b[found], quad_a[found])
 
 
@@ -121,15 +125,8 @@ def _assign(
 
 
 @_compiled
-def _keep_centred(
-    cell: NDArray[np.int32], count: NDArray[np.int32], off_u: NDArray[np.float32], off_v: NDArray[np.float32]
-) -> None:
-    """Leave in place only the cells that take a mean: enough samples, and their centroid close to the centre."""
-    for k in range(count.size):
-        n = count[k]
-        far = off_u[k] ** 2 + off_v[k] ** 2 > (MAX_OFF_CENTRE * n) ** 2
-        if n < MIN_SAMPLES or far:
-            count[k] = 0
+def _leave_out(cell: NDArray[np.int32], count: NDArray[np.int32]) -> None:
+    """Take the samples (-1) from the cells that have no mean."""
     for i in range(cell.shape[0]):
         for j in range(cell.shape[1]):
             if cell[i, j] >= 0 and count[cell[i, j]] == 0:
@@ -138,13 +135,13 @@ def _keep_centred(
 
 @_compiled
 def _find_quads(
-    u: NDArray[np.float32], v: NDArray[np.float32], column: int, row: int, columns: int, count: NDArray[np.int32]
+    u: NDArray[np.float32], v: NDArray[np.float32], column: int, row: int, columns: int, centred: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
-    """First corner (y, x; -1 for none) and place (b, a) in the quad around the centre of each cell without a mean.
+    """First corner (y, x; -1 for none) and place (b, a) in the quad around the centre of each cell not `centred`.
 
     Of several quads around one centre the first in range (smallest x), then the first in azimuth, is taken.
     """
-    cells = count.size
+    cells = centred.size
     rows = cells // columns
     quad_y, quad_x = np.full(cells, -1, np.int32), np.full(cells, -1, np.int32)
     quad_b, quad_a = np.zeros(cells), np.zeros(cells)
@@ -161,7 +158,7 @@ def _find_quads(
             for r in range(first_r, last_r + 1):
                 for c in range(first_c, last_c + 1):
                     k = r * columns + c
-                    if count[k] > 0 or (quad_x[k] >= 0 and quad_x[k] <= j):
+                    if centred[k] or (quad_x[k] >= 0 and quad_x[k] <= j):
                         continue
                     b, a = _invert(u0, u1, u2, u3, v0, v1, v2, v3, column + c + 0.5, row + r + 0.5)
                     if a >= 0:
@@ -210,7 +207,7 @@ def _fill_means(
     off_v: NDArray[np.float32],
     out: Floats,
 ) -> None:
-    """Mean of the finite values per cell; NaN where no mean belongs, or too few or too one-sided values are finite.
+    """Mean of the finite values per cell; NaN where no mean belongs, too few are finite, or the rest became one-sided.
 
     Differences from the first value of the cell are added up, so that a constant comes out exactly.
     """
@@ -232,8 +229,9 @@ def _fill_means(
     for k in range(count.size):
         n = finite[k]
         enough = n > 0 and n >= MIN_FINITE * count[k]
-        lost = n < count[k]
-        if enough and not (lost and rest_u[k] ** 2 + rest_v[k] ** 2 > (MAX_OFF_CENTRE * n) ** 2):
+        all_centred = max(abs(off_u[k]), abs(off_v[k])) <= MAX_OFF_CENTRE * count[k]
+        centred = max(abs(rest_u[k]), abs(rest_v[k])) <= MAX_OFF_CENTRE * n
+        if enough and (centred or not all_centred):
             out[k] = anchor[k] + total[k] / n
         else:
             out[k] = np.nan

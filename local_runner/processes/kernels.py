@@ -12,7 +12,12 @@ from local_runner.errors import OpenEOError
 from local_runner.processes._types import Cube, Number
 from local_runner.tiling import Tile, map_tiles
 
-_PAD_MODES = {"replicate": "edge", "reflect": "symmetric", "reflect_pixel": "reflect", "wrap": "wrap"}
+_PAD_MODES: dict[str, Literal["edge", "symmetric", "reflect", "wrap"]] = {
+    "replicate": "edge",
+    "reflect": "symmetric",
+    "reflect_pixel": "reflect",
+    "wrap": "wrap",
+}
 _ROWS_PER_TASK = 256
 
 
@@ -53,7 +58,7 @@ def _convolved(values: da.Array, convolve: Any, half: tuple[int, int], border: A
     layers = values.reshape((-1, *values.shape[-2:])) if values.ndim != 3 else values
     fill = 0.0
     if isinstance(border, str):
-        layers = da.pad(layers, [(0, 0), (half[0], half[0]), (half[1], half[1])], mode=_PAD_MODES[border])
+        layers = _padded(_padded(layers, 1, half[0], border), 2, half[1], border)
     else:
         fill = border
     size = (_ROWS_PER_TASK, layers.shape[-1])
@@ -67,6 +72,14 @@ def _convolved(values: da.Array, convolve: Any, half: tuple[int, int], border: A
     if isinstance(border, str):
         result = result[:, half[0] : result.shape[1] - half[0], half[1] : result.shape[2] - half[1]]
     return result.reshape(values.shape)
+
+
+def _padded(layers: da.Array, axis: int, width: int, border: str) -> da.Array:
+    """The image with `width` pixels of a border mode on both sides; unlike `dask.array.pad`, also where it is narrower."""
+    places = np.pad(np.arange(layers.shape[axis]), width, mode=_PAD_MODES[border])
+    sides = (places[:width], places[len(places) - width :])
+    before, after = (da.take(layers, side, axis=axis) for side in sides)
+    return da.concatenate([before, layers, after], axis=axis)
 
 
 def _weights(kernel: list[list[Number]]) -> NDArray[np.float64]:

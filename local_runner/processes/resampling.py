@@ -26,6 +26,8 @@ _ANY_CRS = CRS.from_epsg(3857)
 """For radar geometry: GDAL wants a CRS, and does nothing with it where source and target have the same."""
 _TOLERANCE_PX = 0.01
 """How far GDAL may be off by interpolating between exactly projected points."""
+_BY_KERNEL = ("near", "bilinear", "cubic", "cubicspline", "lanczos")
+"""Methods that weigh by distance; all others weigh by area, where GDAL lets the outermost pixel count for what lies beyond."""
 _WARPING = threading.Lock()
 """rasterio silences a warning of its own while it warps, in a way that does not allow two threads."""
 
@@ -138,14 +140,16 @@ def _warped(data: Cube, source: _Grid, target: _Grid, method: str) -> Cube:
     values = da.asarray(bare.data)
     values = values.astype(np.result_type(values.dtype, np.float32))
     planes = values.reshape((-1, *source.shape)).rechunk((1, -1, -1))
+    frame = 0 if method in _BY_KERNEL else 1
+    transform = source.transform * Affine.translation(-frame, -frame)
 
     def warp(plane: NDArray[Any]) -> NDArray[Any]:
         result = np.full((1, *target.shape), np.nan, plane.dtype)
         with _WARPING:
             rasterio.warp.reproject(
-                np.ascontiguousarray(plane),
+                np.pad(plane, [(0, 0), (frame, frame), (frame, frame)], constant_values=np.nan),
                 result,
-                src_transform=source.transform,
+                src_transform=transform,
                 src_crs=source.crs,
                 src_nodata=np.nan,
                 dst_transform=target.transform,

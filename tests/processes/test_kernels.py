@@ -72,7 +72,7 @@ def test_factor_multiplies_the_sums():
         ("wrap", {"mode": "wrap"}),
     ],
 )
-@pytest.mark.parametrize("shape", [SHAPE, (9, 4)])
+@pytest.mark.parametrize("shape", [SHAPE, (9, 4), (2, 1), (1, 5)])
 def test_borders(border, mode, shape):
     kernel = KERNELS["7 x 3"]
     extended = np.pad(noise(shape=shape), ((3, 3), (1, 1)), **mode)

@@ -47,6 +47,19 @@ def test_average_to_twice_the_resolution_is_the_mean_of_four():
     assert result.rio.crs == UTM
 
 
+@pytest.mark.parametrize(("align", "turn"), [("upper-left", 1), ("lower-right", -1)])
+@pytest.mark.parametrize(("columns", "factor"), [(8, 3), (10, 4), (9, 4), (2, 5)])
+def test_average_at_the_edge_is_the_mean_of_the_pixels_that_are_there(columns, factor, align, turn):
+    cube = ramp_cube(y=columns, x=columns)
+    noise = np.random.default_rng(0).normal(size=cube.shape)
+    result = resample(cube.copy(data=noise).chunk(), resolution=10 * factor, method="average", align=align)
+    starts = np.arange(0, columns, factor)
+    sums = (
+        np.add.reduceat(np.add.reduceat(a, starts, 0), starts, 1) for a in (noise[::turn, ::turn], np.ones_like(noise))
+    )
+    assert np.allclose(result[::turn, ::turn], np.divide(*sums), rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("resolution", [5, 20, 12.5, [20, 5]])
 def test_bilinear_meets_a_ramp(resolution):
     result = resample(ramp_cube(), resolution=resolution, method="bilinear")
