@@ -102,7 +102,7 @@ def describe_(process: str, allow_hosts: tuple[str, ...]) -> None:
     from local_runner.access import Access
     from local_runner.describe import describe
 
-    _console().print(describe(catalog.load(process, Access(hosts=allow_hosts))))
+    _console().print(describe(catalog.load(process, Access(hosts=allow_hosts)), process))
 
 
 @cli.command()

@@ -7,6 +7,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
+from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
@@ -18,16 +19,20 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
-def describe(process: Mapping[str, Any]) -> Group:
-    """Summary, description, parameters, cubes in and out, exceptions and an example command line."""
+def describe(process: Mapping[str, Any], address: str) -> Group:
+    """Summary, description, parameters, cubes in and out, exceptions and an example command line.
+
+    `address` is what the process was found by: its id, path or URL.
+    """
     parts: list[RenderableType] = [
         Text(str(process.get("id", "")), style="bold"),
         Text(str(process.get("summary", ""))),
     ]
     if process.get("description"):
-        parts += [Text(), Text(str(process["description"]).strip())]
+        parts += [Text(), _markdown(str(process["description"]))]
     declared = process.get("parameters") or []
-    parts += [Text(), _parameters([p for p in declared if not parameters.is_cube(p)])]
+    values = [p for p in declared if not parameters.is_cube(p)]
+    parts += [Text(), _parameters(values)] if values else []
     for parameter in declared:
         if parameters.is_cube(parameter):
             parts += [Text(), Text.assemble(("In  ", "bold"), parameter["name"], ": ", _cube(parameter))]
@@ -35,14 +40,14 @@ def describe(process: Mapping[str, Any]) -> Group:
         parts += [Text(), Text.assemble(("Out  ", "bold"), _cube(process["returns"]))]
     if process.get("exceptions"):
         parts += [Text(), _exceptions(process["exceptions"])]
-    return Group(*parts, Text(), Text("Example", style="bold"), Text(example(process)))
+    return Group(*parts, Text(), Text("Example", style="bold"), Text(example(process, address)))
 
 
-def example(process: Mapping[str, Any]) -> str:
+def example(process: Mapping[str, Any], address: str) -> str:
     """Command line that runs a process: the first example of its JSON, else placeholders for what must be given."""
     examples = process.get("examples") or [{}]
     given = examples[0].get("arguments", {})
-    words = ["openeo-sar", "run", str(process.get("id", "PROCESS.json"))]
+    words = ["openeo-sar", "run", address]
     for parameter in process.get("parameters") or []:
         name = parameter["name"]
         if parameters.is_cube(parameter):
@@ -52,6 +57,12 @@ def example(process: Mapping[str, Any]) -> str:
         elif not parameter.get("optional", False):
             words += ["-p", f"{name}=VALUE"]
     return shlex.join([*words, "--out", "out"])
+
+
+def _markdown(text: str) -> Markdown:
+    """CommonMark without HTML: a `<` is an angle bracket, and stands as it is in code."""
+    parts = text.strip().split("`")
+    return Markdown("`".join(part.replace("<", r"\<") if i % 2 == 0 else part for i, part in enumerate(parts)))
 
 
 def _parameters(declared: list[Mapping[str, Any]]) -> Table:

@@ -48,7 +48,7 @@ COMMON: Final = (
         ["--input", "inputs"],
         type=_NameValue("STAC"),
         multiple=True,
-        help="Raster cube: path or URL of a STAC collection.",
+        help="Raster cube: path or URL of a STAC collection, item or catalogue, or of the folder of one.",
     ),
     click.Option(
         ["-p", "given"], type=_NameValue("VALUE"), multiple=True, help="Any other parameter: JSON, else text."
@@ -180,6 +180,8 @@ def _option(parameter: Mapping[str, Any]) -> click.Option:
 
 def _help(parameter: Mapping[str, Any]) -> str:
     first = str(parameter.get("description", "")).strip().split("\n")[0]
+    if parameter["name"] == "pairs":
+        first += " Or a rule on the dates of --input data: all, baseline:12, baseline:6-24, neighbours:2."
     if not parameter.get("optional", False):
         return f"{first}  [required]"
     return f"{first}  [default: {default_text(parameter)}]"

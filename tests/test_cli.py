@@ -97,7 +97,7 @@ def test_options_come_from_the_parameters(process):
     assert "--window-range INTEGER Samples. [default: 21]" in shown
     assert "--flatten / --no-flatten Remove it. [default: false]" in shown
     assert "--polarization STRING [default: VV]" in shown
-    assert "--pairs ARRAY Pairs of dates. [required]" in shown
+    assert "--pairs ARRAY Pairs of dates. Or a rule on the dates of --input data: all, baseline:12," in shown
     assert "--input data=STAC: SLCs." in shown
 
 
@@ -222,7 +222,9 @@ def test_every_option_has_help():
 
 
 def test_example_names_what_must_be_given():
-    assert example(PROCESS) == "openeo-sar run analysis --input data=collection.json -p pairs=VALUE --out out"
+    assert (
+        example(PROCESS, "analysis") == "openeo-sar run analysis --input data=collection.json -p pairs=VALUE --out out"
+    )
 
 
 def test_run_prints_where_the_result_is(catalogue, tmp_path):

@@ -197,12 +197,13 @@ def _in_degrees(picture: Picture) -> bool:
 def _caption(picture: Picture) -> str:
     rows, columns = picture.shape
     down, across = rows / picture.values.shape[0], columns / picture.values.shape[1]
-    text = f"{columns} × {rows} samples"
+    text = f"{rows} lines × {columns} samples" if picture.crs is None else f"{rows} × {columns} cells"
     if max(down, across) >= 1.05:
         part = "one" if picture.mean == "nearest" else "the mean"
-        text += f", a pixel is {part} of {max(1, across):.1f} × {max(1, down):.1f}"
+        text += f", a pixel is {part} of {max(1, down):.1f} × {max(1, across):.1f}"
     empty = float(1 - np.isfinite(picture.values).mean())
-    return text + (f"; {empty:.1%} without data" if empty else "")
+    share = f"{empty:.1%}" if empty >= 0.0005 else "less than 0.1%"
+    return text + (f"; {share} without data" if empty else "")
 
 
 def _hex(colour: tuple[int, int, int]) -> str:

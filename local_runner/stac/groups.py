@@ -46,7 +46,7 @@ class Group:
 def arranged(cube: xr.DataArray, process: str) -> xr.DataArray:
     """The cube with all of `t, bands, y, x`, in this order; `FormatUnsuitable` where it has others.
 
-    A missing `t` gets one label NaT, a missing `bands` the name of the process.
+    A missing `t` gets one label NaT, a missing `bands` the name of the process; band labels that are numbers become texts.
     """
     renamed = {dimension_of_type(cube, kind): name for kind, name in (("temporal", T), ("bands", BANDS))}
     whole = cube.rename({old: new for old, new in renamed.items() if old not in (None, new)})
@@ -62,6 +62,7 @@ def arranged(cube: xr.DataArray, process: str) -> xr.DataArray:
     for name in (Y, X):
         if name not in whole.coords:
             whole = whole.assign_coords({name: np.arange(whole.sizes[name])})
+    whole = whole.assign_coords({BANDS: [str(name) for name in whole[BANDS].values]})
     return whole.transpose(*DIMENSIONS)
 
 
