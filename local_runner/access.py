@@ -30,6 +30,7 @@ ASSET_LIMIT: Final = 20 * 2**30
 """Largest remote asset unless told otherwise, in bytes."""
 _LONGEST_HREF: Final = 8192
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_UNFIT: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _DEFAULT_PORT: Final = {"http": 80, "https": 443}
 _INDEX: Final = ("collection.json", "catalog.json", "item.json", "job-results.json")
 
@@ -94,17 +95,17 @@ class Access:
 
     def checked_url(self, url: str) -> str:
         """`url` if its host is in `hosts` and its scheme allowed there, else `AccessRefused`. Opens no socket."""
-        parts = urlsplit(url)
         try:
+            parts = urlsplit(url)
             host, port = parts.hostname, parts.port
         except ValueError:
-            _refuse("A URL must be well formed", url)
+            _refuse("A URL must be well formed", url.partition("?")[0].rpartition("@")[2])
         if parts.scheme not in _DEFAULT_PORT or not host:
             _refuse("A remote address must be an https URL", url)
         if "@" in parts.netloc:
             _refuse("A URL must not carry a user name or password", public_href(url), "Download the data first")
-        explicit = _authority(url) in self.hosts
-        if not explicit and host not in self.hosts:
+        explicit = self.allows_private(url)
+        if not explicit and host not in self._hosts:
             _refuse(
                 "The host of a remote address must be allowed",
                 public_href(url),
@@ -120,7 +121,12 @@ class Access:
 
     def allows_private(self, url: str) -> bool:
         """Whether loopback and private addresses are allowed for this URL: its `HOST:PORT` was named."""
-        return _authority(url) in self.hosts
+        return _authority(url) in self._hosts
+
+    @property
+    def _hosts(self) -> frozenset[str]:
+        """`hosts` as they are compared: upper and lower case are one."""
+        return frozenset(host.lower() for host in self.hosts)
 
     def _regular_file(self, where: str) -> Path:
         if where.startswith(("<", "//")) or where.lower().startswith("/vsi"):
@@ -138,6 +144,8 @@ class Access:
             raise DataError("FileNotFound", "The file must exist", got=where, do="Check the path") from None
         if not stat.S_ISREG(mode):
             raise DataError("FileNotFound", "The path must name a regular file", got=where, do="Check the path")
+        if not os.access(path, os.R_OK):
+            raise DataError("FileNotFound", "The file must be readable", got=where, do="Change its permissions")
         return path
 
 
@@ -214,6 +222,8 @@ def parse_json(data: bytes, where: str) -> dict[str, Any]:
     """Parse a JSON object; duplicate keys and numbers that are not finite raise `DataCorrupt` naming the document."""
     try:
         found = json.loads(data, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+        if b"\\ud" in data.lower():
+            json.dumps(found, ensure_ascii=False).encode()  # a lone surrogate is no text that could be written again
     except RecursionError:
         raise DataError("DataCorrupt", f"The JSON document {where} must not be nested that deeply") from None
     except ValueError as error:
@@ -244,10 +254,17 @@ def _finite(text: str) -> float:
 
 
 def _check_text(href: str) -> None:
-    if not href or len(href) > _LONGEST_HREF or any(ord(c) < 32 or ord(c) == 127 for c in href):
-        _refuse(f"An href must have 1 to {_LONGEST_HREF} characters, none of them a control character", href)
+    if not href or len(href) > _LONGEST_HREF or _UNFIT.search(href):
+        must = (
+            f"An href must have 1 to {_LONGEST_HREF} characters, none of them a control character or a lone surrogate"
+        )
+        _refuse(must, href)
     if href.lstrip().startswith("<") or re.match(r"\s*/+vsi", href, re.IGNORECASE):
         _refuse("An href must name a file, not a virtual one", href)
+    try:
+        urlsplit(href)
+    except ValueError:
+        _refuse("An href must be a path or a well-formed URL", href.partition("?")[0].rpartition("@")[2])
 
 
 def _path_of_file_url(url: str) -> str:

@@ -6,9 +6,10 @@ file once. Not here: reading netCDF as input of a graph (`local_runner.netcdf_re
 
 from __future__ import annotations
 
+import re
 import threading
 import zlib
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,13 +19,14 @@ import numpy as np
 import xarray as xr
 
 from local_runner.cube import BANDS, T, X, Y, crs_of, with_crs
+from local_runner.errors import OpenEOError
 from local_runner.netcdf_reader import LOCK
 from local_runner.raster import ROWS
 from local_runner.raster_writer import Written, multihash, scheduler, storage_failed, stored_dtype
 from local_runner.statistics import spans_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -42,6 +44,9 @@ _POSITIONS: Final = {
     )
     for name in names
 }
+_NAME: Final = re.compile(r"[A-Za-z0-9_\u0080-\U0010ffff](?:[^\x00-\x1f/\x7f]*[^\x00-\x20/\x7f])?")
+_LONGEST_NAME: Final = 255
+_TAKEN: Final = (T, Y, X, "spatial_ref")
 _NOT_UDUNITS: Final = frozenset(("pixel", "pixel^2"))
 
 
@@ -90,27 +95,31 @@ class _Recorder:
 def write_netcdf(files: Sequence[File]) -> list[dict[str, Written]]:
     """Write files in one computation, read back and compared before it returns; per file, the result of each band.
 
-    Bands of latitude and longitude lose `t`. Floats become float32 with NaN as fill value. Raises `FormatUnsuitable`
-    and `StorageFailed`.
+    Bands of latitude and longitude lose `t`. Floats become float32 with NaN as fill value. Raises `FormatUnsuitable`,
+    also for names that no variable may have, and `StorageFailed`.
     """
+    for file in files:
+        _require_names(file)
     recorders = [{str(name): _recorder(file, str(name)) for name in file.cube[BANDS].values} for file in files]
     with ExitStack() as opened:
-        try:
-            created = [_create(file, bands) for file, bands in zip(files, recorders, strict=True)]
-            variables = [_opened(file.path, bands, opened) for file, bands in zip(files, created, strict=True)]
-            sources = [band.data for bands in created for band in bands]
-            da.store(sources, [v for several in variables for v in several], lock=LOCK, scheduler=scheduler())
-        except OSError as error:
-            raise storage_failed(files[0].path, error) from error
+        created = [_create(file, bands) for file, bands in zip(files, recorders, strict=True)]
+        variables = [_opened(file.path, bands, opened) for file, bands in zip(files, created, strict=True)]
+        sources = [band.data for bands in created for band in bands]
+        da.store(sources, [v for several in variables for v in several], lock=LOCK, scheduler=scheduler())
     for file, bands in zip(files, recorders, strict=True):
-        try:
+        with _storing(file.path):
             _compare(file.path, bands)
-        except OSError as error:
-            raise storage_failed(file.path, error) from error
         size, checksum = file.path.stat().st_size, multihash(file.path)
         for recorder in bands.values():
             recorder.written.size, recorder.written.checksum = size, checksum
     return [{name: recorder.written for name, recorder in bands.items()} for bands in recorders]
+
+
+def _require_names(file: File) -> None:
+    for name in map(str, file.cube[BANDS].values):
+        if name in _TAKEN or not _NAME.fullmatch(name) or len(name.encode()) > _LONGEST_NAME:
+            must = f"A band saved as netCDF must have the name of a variable: no '/', not one of {_TAKEN}"
+            raise OpenEOError("FormatUnsuitable", must, got=name, do="Rename it by rename_labels, or save as GTiff")
 
 
 def _recorder(file: File, name: str) -> _Recorder:
@@ -132,19 +141,43 @@ def _create(file: File, recorders: Mapping[str, _Recorder]) -> list[xr.DataArray
         time = {"units": "seconds since 1970-01-01T00:00:00", "dtype": "float64", "calendar": "standard"}
         encoding[T] = {**time, "_FillValue": None}
     # the grid mapping is a coordinate: xarray names it in a global attribute, by which it finds it again
-    dataset.drop_vars(bands).to_netcdf(file.path, engine="netcdf4", format="NETCDF4", encoding=encoding)
+    with _storing(file.path):
+        dataset.drop_vars(bands).to_netcdf(file.path, engine="netcdf4", format="NETCDF4", encoding=encoding)
     return [dataset[name] for name in bands]
 
 
-def _opened(path: Path, bands: Sequence[xr.DataArray], opened: ExitStack) -> list[Any]:
+def _opened(path: Path, bands: Sequence[xr.DataArray], opened: ExitStack) -> list[_Variable]:
     """The variables of the bands, made in a file that stays open as long as `opened`."""
-    with LOCK:
+    with LOCK, _storing(path):
         file: Any = opened.enter_context(_Locked(path))
         variables = [file.createVariable(band.name, band.dtype, band.dims, **_storage(band)) for band in bands]
         for variable, band in zip(variables, bands, strict=True):
             variable.setncatts(band.attrs)
             variable.set_auto_maskandscale(False)
-    return variables
+    return [_Variable(path, variable) for variable in variables]
+
+
+@contextmanager
+def _storing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RuntimeError) as error:  # netCDF4 raises RuntimeError where the disk is full
+        raise storage_failed(path, error) from error
+
+
+class _Variable:
+    """A variable of an open file as a target of `dask.array.store`."""
+
+    def __init__(self, path: Path, variable: Any) -> None:
+        self.path = path
+        self.variable = variable
+
+    def __setitem__(self, index: Any, block: NDArray[Any]) -> None:
+        with _storing(self.path):
+            self.variable[index] = block
+
+    def __dask_tokenize__(self) -> int:
+        return id(self)
 
 
 class _Locked:
@@ -158,7 +191,7 @@ class _Locked:
         return self.file
 
     def __exit__(self, *_error: object) -> None:
-        with LOCK:
+        with LOCK, _storing(self.path):
             self.file.close()
 
 

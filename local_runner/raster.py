@@ -46,8 +46,8 @@ larger, since it cannot be larger than the file."""
 CHUNK_LIMIT: Final = 512 * 2**20
 BAND_LIMIT: Final = 8 * 2**30
 _MAGIC: Final = {b"II*\0": ("<", False), b"MM\0*": (">", False), b"II+\0": ("<", True), b"MM\0+": (">", True)}
-_GEOREFERENCE: Final = frozenset((33550, 33920, 34264))
-"""TIFF tags ModelPixelScale, IntergraphMatrix and ModelTransformation: one of them is there if there is a transform."""
+_GEOREFERENCES: Final = tuple(map(frozenset, ((33550, 33922), (33920,), (34264,))))
+"""TIFF tags ModelPixelScale with ModelTiepoint, IntergraphMatrix, ModelTransformation: one of them makes a transform."""
 _IDENTITY: Final = (0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 
@@ -95,7 +95,8 @@ class Reader(DatasetReader):  # type: ignore[misc]
 
     def read_transform(self) -> Sequence[float]:
         """GDAL geotransform of the file, asked for only where the file has one."""
-        return super().read_transform() if _GEOREFERENCE & _tags(Path(self.name)) else _IDENTITY
+        tags = _tags(Path(self.name))
+        return super().read_transform() if any(tags.issuperset(known) for known in _GEOREFERENCES) else _IDENTITY
 
 
 class _PixelReader(DatasetReader):  # type: ignore[misc]
@@ -136,7 +137,7 @@ def read_header(path: Path) -> Header:
                 pixel_interleaved=file.count > 1 and file.profile.get("interleave") == "pixel",
             )
             compressed = file.compression is not None
-    except (RasterioError, OSError) as error:
+    except (RasterioError, OSError, UnicodeDecodeError) as error:
         raise corrupt(path, error) from error
     _judge(header, compressed=compressed)
     return header

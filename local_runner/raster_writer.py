@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import math
+import threading
 import uuid
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,7 @@ from dask.array.optimization import optimize
 from dask.base import compute
 from dask.delayed import Delayed, delayed
 from dask.highlevelgraph import HighLevelGraph
+from rasterio._err import CPLE_BaseError
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetWriter
@@ -146,7 +148,10 @@ class _Writer(DatasetWriter):  # type: ignore[misc]
 
 
 class _Stream:
-    """A file that takes the rows of one band in order; `abandon` closes and removes what is not finished."""
+    """A file that takes the rows of one band in order; `abandon` closes and removes what is not finished.
+
+    Where one task fails, those that are under way in other threads go on: GDAL crashes if their file is closed meanwhile.
+    """
 
     def __init__(self, target: Target, transform: Affine | None, crs: CRS | None, tile: int | None) -> None:
         self.target = target
@@ -160,8 +165,11 @@ class _Stream:
         self.written.sample = np.full(tuple(map(len, target.sample)), np.nan, self.dtype)
         if target.spans:
             self.written.spans = np.full((self.shape[0], 2), -1)
+        self.description = "".join(filter(str.isprintable, target.description)).strip()
         self.sums: dict[int, int] = {}
         self.file: _Writer | None = None
+        self.lock = threading.Lock()
+        self.abandoned = False
 
     @property
     def compression(self) -> dict[str, Any]:
@@ -170,8 +178,8 @@ class _Stream:
 
     def put(self, start: int, block: NDArray[Any]) -> None:
         block = np.ascontiguousarray(block, dtype=self.dtype)
-        file = self.file = self.file or self._open()
-        file.write(block, 1, window=Window(0, start, block.shape[1], block.shape[0]))
+        with self._in_use() as file:
+            file.write(block, 1, window=Window(0, start, block.shape[1], block.shape[0]))
         self.sums[start] = zlib.crc32(block.data)
         self.written.statistics.add_block(block)
         if self.target.spans:
@@ -182,11 +190,11 @@ class _Stream:
                 self.written.sample[at] = block[row - start, list(columns)]
 
     def close(self) -> None:
-        file = self.file or self._open()
-        file.close()
-        self.file = None
-        if self.target.cog:
-            self._translate()
+        with self._in_use() as file:
+            self.file = None
+            file.close()
+            if self.target.cog:
+                self._translate()
         self._check_header()
 
     def check(self, start: int) -> None:
@@ -203,10 +211,20 @@ class _Stream:
         self.written.checksum = multihash(self.target.path)
 
     def abandon(self) -> None:
-        if self.file is not None:
-            self.file.close()
-        if self.target.cog:
-            self.draft.unlink(missing_ok=True)
+        with self.lock, suppress(RasterioError, CPLE_BaseError, OSError):
+            self.abandoned = True
+            if self.target.cog:
+                self.draft.unlink(missing_ok=True)
+            if self.file is not None:
+                self.file.close()
+
+    @contextmanager
+    def _in_use(self) -> Iterator[_Writer]:
+        with self.lock:
+            if self.abandoned:
+                raise storage_failed(self.target.path, "it was abandoned")
+            self.file = self.file or self._open()
+            yield self.file
 
     def _open(self) -> _Writer:
         height, width = self.shape
@@ -228,7 +246,7 @@ class _Stream:
             num_threads=THREADS,
             **options,
         )
-        file.set_band_description(1, self.target.description)
+        file.set_band_description(1, self.description)
         return file
 
     def _translate(self) -> None:
@@ -248,7 +266,7 @@ class _Stream:
         self.draft.unlink()
 
     def _check_header(self) -> None:
-        expected = (self.shape, (self.dtype.name,), (self.target.description,))
+        expected = (self.shape, (self.dtype.name,), (self.description or None,))
         with Reader(str(self.target.path), driver="GTiff", sharing=False) as file:
             found = (file.shape, file.dtypes, file.descriptions)
         if found != expected:
@@ -261,7 +279,7 @@ def _storing(stream: _Stream) -> Iterator[None]:
     with rasterio.Env(**GDAL_OPTIONS, COG_TMP_COMPRESSION="NONE"):
         try:
             yield
-        except (RasterioError, OSError) as error:
+        except (RasterioError, CPLE_BaseError, OSError) as error:  # rasterio.shutil raises errors of GDAL as they are
             raise storage_failed(stream.target.path, error) from error
 
 

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_S: Final = 30.0
 MAX_REDIRECTS: Final = 3
-_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+_UNICAST: Final = ipaddress.ip_network("2000::/3")
+"""Global unicast addresses of IPv6; those outside are local ones or stand for addresses of IPv4."""
 
 
 def fetch(url: str, access: Access, limit: int) -> bytes:
@@ -89,7 +90,7 @@ def address(url: str, access: Access) -> str:
 
 def _is_global(text: str) -> bool:
     ip = ipaddress.ip_address(text.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address) and (ip.ipv4_mapped or ip.sixtofour or ip.teredo or ip in _NAT64):
+    if isinstance(ip, ipaddress.IPv6Address) and (ip not in _UNICAST or ip.sixtofour or ip.teredo):
         return False
     return ip.is_global and not ip.is_multicast
 
@@ -108,11 +109,19 @@ def _get(url: str, access: Access) -> Iterator[httpx.Response]:
                     if not response.is_redirect:
                         yield _found(response, where)
                         return
-                    location = urljoin(where, response.headers.get("location", ""))
+                    location = _redirected(where, response)
                 where = access.checked_url(location)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise _unavailable(url, f"{type(error).__name__}: {error}") from None
     raise _unavailable(url, f"more than {MAX_REDIRECTS} redirects")
+
+
+def _redirected(url: str, response: httpx.Response) -> str:
+    try:
+        location: str = urljoin(url, response.headers.get("location", ""))
+    except ValueError:
+        raise _unavailable(url, "it is redirected to what is no URL") from None
+    return location
 
 
 def _by_address(url: str, access: Access) -> httpx.URL:

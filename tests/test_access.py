@@ -36,6 +36,9 @@ HOSTILE = [
     "file://evil.example/etc/passwd",
     "/etc/passwd",
     "a\nb",
+    "a\ud800b",
+    "https://[example.org]/a.json",
+    "//[x]/a.json",
 ]
 TABLE = [
     ("/data/c/collection.json", "item.json", "/data/c/item.json"),
@@ -140,7 +143,10 @@ def test_the_message_tells_how_to_allow_a_host():
     assert "secret" not in str(raised.value)
 
 
-@pytest.mark.parametrize("found", [["10.0.0.1"], ["93.184.216.34", "127.0.0.1"], ["::ffff:10.0.0.1"], ["fe80::1"]])
+LOCAL = ("10.0.0.1", "::ffff:10.0.0.1", "fe80::1%eth0", "::127.0.0.1", "64:ff9b:1::1", "fec0::1", "2002:7f00:1::")
+
+
+@pytest.mark.parametrize("found", [["93.184.216.34", "127.0.0.1"], *([ip] for ip in LOCAL)])
 def test_an_allowed_name_must_have_public_addresses_only(found, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: [(0, 0, 0, "", (ip, 443)) for ip in found])
     with pytest.raises(OpenEOError, match=r"^AccessRefused: All addresses of the host example.org must be public"):
@@ -219,6 +225,21 @@ def test_files_below_the_named_catalogue_are_reached_and_no_others(tmp_path):
         access.open_path(tmp_path / "c" / "none.tif")
 
 
+def test_a_file_without_the_right_to_read_it_is_named(tmp_path, monkeypatch):
+    (tmp_path / "a.tif").write_bytes(b"")
+    monkeypatch.setattr("os.access", lambda _path, _mode: False)
+    with pytest.raises(DataError, match=r"^FileNotFound: The file must be readable"):
+        Access(roots=(tmp_path,)).open_path(tmp_path / "a.tif")
+
+
+def test_hosts_are_compared_without_regard_to_case():
+    access = Access(hosts=("Example.ORG", "Other.org:8443"))
+    for url in ("https://EXAMPLE.org/a.tif", "https://other.ORG:8443/a.tif"):
+        assert access.checked_url(url) == url
+    with pytest.raises(OpenEOError, match=r"^AccessRefused: "):
+        access.checked_url("https://sub.example.org/a.tif")
+
+
 def test_strangers_name_no_folder_outside_of_the_roots(tmp_path):
     (tmp_path / "a.json").write_text("{}")
     with pytest.raises(OpenEOError, match=r"^AccessRefused: A file must lie below"):
@@ -226,7 +247,8 @@ def test_strangers_name_no_folder_outside_of_the_roots(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ['{"a": 1, "a": 2}', '{"a": NaN}', '{"a": 1e999}', "[1]", "{", '{"a":' * 100_000, "\xff"]
+    "text",
+    ['{"a": 1, "a": 2}', '{"a": NaN}', '{"a": 1e999}', "[1]", "{", '{"a":' * 100_000, "\xff", r'{"a": "\ud800"}'],
 )
 def test_json_that_is_not_clear_is_refused(text):
     with pytest.raises(DataError, match=r"^DataCorrupt: "):

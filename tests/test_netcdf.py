@@ -86,6 +86,24 @@ def test_netcdf_that_differs_when_read_back_is_a_storage_error(tmp_path, monkeyp
         write(tmp_path / "a.nc", cube())
 
 
+@pytest.mark.parametrize("name", ["x", "t", "spatial_ref", "a/b", "..", " a", "a ", "", "a\nb", "%", "a" * 256])
+def test_names_that_no_variable_may_have_are_refused(tmp_path, name):
+    with pytest.raises(
+        OpenEOError, match=r"^FormatUnsuitable: A band saved as netCDF must have the name of a variable"
+    ):
+        write(tmp_path / "a.nc", cube().assign_coords(bands=[name, "phase"]))
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_the_netcdf_library_cannot_write_is_a_storage_error(tmp_path):
+    class Full:
+        def __setitem__(self, index, block):
+            raise RuntimeError("NetCDF: HDF error")
+
+    with pytest.raises(DataError, match=r"^StorageFailed: a.nc must hold what was written \(NetCDF: HDF error\)"):
+        netcdf_writer._Variable(tmp_path / "a.nc", Full())[0] = samples(2, 2)
+
+
 def test_work_that_files_share_is_done_once(tmp_path):
     calls = []
 

@@ -10,6 +10,7 @@ import pytest
 import rasterio
 from affine import Affine
 from pyproj import CRS
+from rasterio._err import CPLE_BaseError
 from rasterio.errors import NotGeoreferencedWarning
 
 from local_runner import raster, raster_writer
@@ -134,6 +135,42 @@ def test_what_the_disk_changed_is_found_when_read_back(tmp_path, monkeypatch):
     ):
         write_geotiff([Target(tmp_path / "a.tif", lazily(samples(40, 50)), "a", cog=True)])
     assert not (tmp_path / "a.tif.draft").exists()
+
+
+def test_a_copy_that_gdal_cannot_write_is_a_storage_error(tmp_path, monkeypatch):
+    def full(*_args, **_options):
+        raise CPLE_BaseError(1, 1, "No space left on device")
+
+    monkeypatch.setattr(raster_writer.rasterio.shutil, "copy", full)
+    with pytest.raises(DataError, match=r"^StorageFailed: a.tif must hold what was written \(No space left"):
+        write_geotiff([Target(tmp_path / "a.tif", lazily(samples(40, 50)), "a", cog=True)])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_task_that_is_late_does_not_touch_a_file_that_was_given_up(tmp_path):
+    stream = raster_writer._Stream(
+        Target(tmp_path / "a.tif", lazily(samples(600, 50)), "a", cog=True), None, None, None
+    )
+    stream.put(0, samples(512, 50))
+    stream.abandon()
+    with pytest.raises(DataError, match=r"^StorageFailed: a.tif must hold what was written \(it was abandoned\)"):
+        stream.put(512, samples(88, 50))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("name", "description"), [(" a\n", "a"), ("", None), ("a\x00b\ud800", "ab")])
+def test_descriptions_are_the_names_as_far_as_they_can_be(tmp_path, name, description):
+    write_geotiff([Target(tmp_path / "a.tif", lazily(samples(4, 5)), name)])
+    assert read_header(tmp_path / "a.tif").descriptions == (description,)
+
+
+def test_descriptions_that_are_no_text_are_a_damage(tmp_path):
+    path = foreign(tmp_path / "a.tif", samples(1, 4, 5))
+    with rasterio.open(path, "r+") as file:
+        file.set_band_description(1, "band")
+    path.write_bytes(path.read_bytes().replace(b">band<", b">b\xe9nd<"))
+    with pytest.raises(DataError, match=r"^DataCorrupt: .*a.tif must be a whole, readable GeoTIFF"):
+        read_header(path)
 
 
 def test_a_folder_that_is_missing_is_a_storage_error(tmp_path):

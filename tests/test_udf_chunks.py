@@ -209,7 +209,8 @@ class TestWrongResults:
 
     def fails(self, body, message, **arguments):
         with pytest.raises(
-            UdfError, match=rf"^UdfResultInvalid: The UDF {message}.*\[chunk of the trial call, all NaN\].*\(node parent/udf\)$"
+            UdfError,
+            match=rf"^UdfResultInvalid: The UDF {message}.*\[chunk of the trial call, all NaN\].*\(node parent/udf\)$",
         ):
             run(unreadable(self.cube), body, **arguments)
 
@@ -255,7 +256,8 @@ class TestWrongResults:
 class TestErrors:
     def test_found_by_no_data_before_a_pixel_is_read(self):
         with pytest.raises(
-            UdfError, match=r"at its line 5: KeyError: 'gone' \[chunk of the trial call, all NaN\]. \(node parent/udf\)$"
+            UdfError,
+            match=r"at its line 5: KeyError: 'gone' \[chunk of the trial call, all NaN\]. \(node parent/udf\)$",
         ):
             run(unreadable(make_cube(bands=("a",))), "return cube * context['gone']")
 

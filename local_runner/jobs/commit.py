@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 RECORD: Final = "record.json"
 _LONGEST_NAME: Final = 255
+_UNFIT: Final = re.compile(r"[#?\\\x00-\x1f\x7f]")
+"""What pystac takes for a part of a URL, or leaves out."""
 _SUFFIX: Final = re.compile(r"\.(partial|old)-[0-9a-f]{12}")
 
 
@@ -41,6 +43,14 @@ def target(out: str | os.PathLike[str], inputs: Iterable[Path] = ()) -> Path:
         raise _bad_target("must not be a symbolic link", given, "Name the folder that it points to")
     if folder.exists() and not folder.is_dir():
         raise _bad_target("must be a folder", given, "Name another folder")
+    if folder.is_mount():
+        raise _bad_target(
+            "must not be a mount point, since it is renamed when it is whole", given, "Name a folder in it"
+        )
+    if _UNFIT.search(folder.as_posix()):
+        raise _bad_target(
+            "must have a path without '#', '?', '\\' and control characters", given, "Name another folder"
+        )
     if not folder.name or len(os.fsencode(_beside(folder, "partial").name)) > _LONGEST_NAME:
         raise _bad_target("must have a name of at most 230 bytes", given, "Name another folder")
     here = folder.resolve()
@@ -115,7 +125,7 @@ def is_there(out: Path, identity: Mapping[str, Any], *, overwrite: bool) -> bool
     if damaged:
         raise DataError(
             "ResultDamaged",
-            f"The result that is there must be whole; missing or of another size: {', '.join(damaged[:5])}",
+            f"The result that is there must be whole; missing or changed: {', '.join(damaged[:5])}",
             got=str(out),
             do="Write it again with --overwrite",
         )
@@ -168,8 +178,8 @@ def read_record(folder: Path) -> dict[str, Any] | None:
 
 
 def changed_files(folder: Path, record: Mapping[str, Any]) -> list[str]:
-    """Names of the recorded files that are missing or have another size."""
-    return [name for name, file in record["files"].items() if _size(folder / name) != file["size"]]
+    """Names of the recorded files that are missing or have another content than was recorded."""
+    return [name for name, file in record["files"].items() if not _is_as_recorded(folder / name, file)]
 
 
 def sha256_of(path: Path) -> str:
@@ -227,11 +237,11 @@ def _escaped(name: str) -> str:
     return re.sub(r"([*?[])", r"[\1]", name)
 
 
-def _size(path: Path) -> int | None:
+def _is_as_recorded(path: Path, recorded: Any) -> bool:
     try:
-        return path.stat().st_size
-    except OSError:
-        return None
+        return (path.stat().st_size, sha256_of(path)) == (recorded["size"], recorded["sha256"])
+    except (OSError, LookupError, TypeError):
+        return False
 
 
 def _bad_target(must: str, got: Path, do: str) -> OpenEOError:

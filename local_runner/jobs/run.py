@@ -30,6 +30,7 @@ from local_runner.execution import Execution
 from local_runner.graph import evaluate_with
 from local_runner.jobs import assemble, commit, inputs, readme
 from local_runner.profiles import load_profile
+from local_runner.stac.metadata import public
 from local_runner.stac.write import Provenance, save
 
 if TYPE_CHECKING:
@@ -105,17 +106,18 @@ def run(
     folder = commit.target(out, [Path(locate(a)).parent for a in addresses.values() if not is_remote(locate(a))])
     identity = {
         "process": job.process["id"],
-        "graph_hash": assemble.hash_of(nodes, called),
-        "parameters": job.values,
+        "graph_hash": assemble.hash_of(public(nodes), public(called)),
+        "parameters": public(job.values),
         "inputs": _described(addresses, job.access),
         "options": {"profile": profile, "for_backend": for_backend},
     }
     with commit.locked(folder):
         commit.clean(folder)
         if not commit.is_there(folder, identity, overwrite=overwrite):
-            record = {**identity, "graph": nodes, "processes": called, "versions": versions(), "created": _now()}
+            graphs = {"graph": public(nodes), "processes": public(called)}
+            record = {**identity, **graphs, "versions": versions(), "created": _now()}
             with dask.config.set(scheduler=scheduler), _Tasks(progress), commit.writing(folder) as partial:
-                _write(partial, job.process, record, execution, for_backend=for_backend, quicklooks=quicklooks)
+                _write(partial, job.process, nodes, record, execution, for_backend=for_backend, quicklooks=quicklooks)
     return read(folder)
 
 
@@ -169,17 +171,18 @@ def _described(addresses: Mapping[str, str], access: Access) -> list[dict[str, s
 def _write(
     folder: Path,
     process: Mapping[str, Any],
+    nodes: assemble.Nodes,
     record: dict[str, Any],
     execution: Execution,
     *,
     for_backend: bool,
     quicklooks: bool,
 ) -> None:
-    """Write everything of a result into its partial folder, the record last."""
+    """Write everything of a result into its partial folder, the record last: its graph has no secrets of URLs."""
     start = time.monotonic()
     saver = _Saver(folder, record, for_backend=for_backend)
     with _log() as log:
-        evaluate_with(record["graph"], {}, replace(execution, save=saver))
+        evaluate_with(nodes, {}, replace(execution, save=saver))
         if saver.collection is None:
             raise OpenEOError("ProcessGraphInvalid", "The result of the graph must be a cube that can be saved")
         items = list(read(folder).items)

@@ -1,13 +1,13 @@
 """Which asset of an item holds which bands, and which of them are selected.
 
 Names come from `bands[].name`, `eo:bands`, `item_assets`, the DESCRIPTION tags of the file, the labels that the
-collection gives, or the file name, in this order. Tolerates what the CDSE process `insar_preprocessing` writes: file
-names with and without polarisation, assets keyed by file name, keys doubled as `..._0-...`, left-over `tmp_sec` files.
+collection gives to all bands of a file, or the file name, in this order. Tolerates what the CDSE process
+`insar_preprocessing` writes: file names with and without polarisation, assets keyed by file name, keys doubled as
+`..._0-...`, left-over `tmp_sec` files.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 from local_runner.access import is_remote
 from local_runner.errors import LimitExceededError, OpenEOError
 from local_runner.raster import Header
+from local_runner.stac.file_names import known_band, without_date
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,10 +33,6 @@ STATIC: Final = COORDINATES | {"height", "incidence_angle", "look_east", "look_n
 _ROLES: Final = frozenset(("data", "data-mask", "snow-ice", "land-water", "water-mask"))
 _TIFF: Final = ("image/tiff", "image/vnd.stac.geotiff")
 _NETCDF: Final = ("application/x-netcdf", "application/netcdf", "application/netcdf4")
-_FILE_BAND: Final = re.compile(
-    r"(?:^|_)((?:[iq]|amplitude|intensity)_(?:VV|VH|HV|HH)|grid_lat|grid_lon|latitude|longitude|[a-z]+_shift|"
-    r"(?:reference|deramp|reramp)_phase|incidence_angle|height|look_(?:east|north|up))$"
-)
 
 
 @dataclass(frozen=True)
@@ -66,8 +63,10 @@ def layers(
         raise LimitExceededError("TooManyAssets", f"An item must have at most {MAX_ASSETS} assets", got=found.id)
     bands: dict[str, Layer] = {}
     for key, href in addresses(found, resolve):
+        if "_0-" in key and known_band(key) in bands:
+            continue
         asset = found.assets[key]
-        names = _in_metadata(asset) or _in_item_assets(found.collection, key) or _in_file(found, asset, header(href))
+        names = _in_metadata(asset) or _in_item_assets(found.collection, key) or _in_file(found, key, header(href))
         for index, (name, common) in enumerate(names, start=1):
             bands.setdefault(name, Layer(name, common, key, href, index, _size(asset), name))
     return bands
@@ -81,12 +80,16 @@ def addresses(found: Found, resolve: Callable[[str, str], str]) -> Iterator[tupl
 
 
 def is_raster(key: str, asset: Mapping[str, Any]) -> bool:
-    """Whether an asset is a raster with data: by media type or file ending, and by its roles if it has any."""
+    """Whether an asset is a raster with data: by media type or file ending, and by its roles if it has any.
+
+    Not left-over `tmp_sec` files, by key or by name.
+    """
     name = _file_name(asset) or key
-    tiff = _kind(asset) in _TIFF or (not _kind(asset) and name.lower().endswith((".tif", ".tiff")))
-    roles = set(asset.get("roles") or ())
+    tiff = _kind(asset) in _TIFF or name.lower().endswith((".tif", ".tiff"))
+    roles = {role for role in _list(asset.get("roles")) if isinstance(role, str)}
     wanted = not roles or bool(roles & _ROLES) or bool(_in_metadata(asset))
-    return (tiff or is_netcdf(key, asset)) and wanted and not name.startswith("tmp_sec")
+    left_over = any(text.startswith("tmp_sec") for text in (key, name))
+    return (tiff or is_netcdf(key, asset)) and wanted and not left_over
 
 
 def is_netcdf(key: str, asset: Mapping[str, Any]) -> bool:
@@ -104,6 +107,9 @@ def select(wanted: Sequence[str] | None, available: Iterable[Layer]) -> list[str
     names = list(dict.fromkeys(layer.name for layer in known))
     if wanted is None:
         return names
+    if not wanted or isinstance(wanted, str):
+        must = "'bands' must be null or a list with at least one name"
+        raise OpenEOError("ProcessParameterInvalid", must, got=wanted, do=f"Choose of {tuple(names)}")
     chosen: dict[str, None] = {}
     for name in wanted:
         by_key = [layer.name for layer in known if layer.key == name]
@@ -113,13 +119,6 @@ def select(wanted: Sequence[str] | None, available: Iterable[Layer]) -> list[str
             raise OpenEOError("ProcessParameterInvalid", f"Each of 'bands' must be one of {tuple(names)}", got=name)
         chosen |= dict.fromkeys(matching)
     return list(chosen)
-
-
-def of_file_name(name: str) -> str:
-    """Band of a file by its name: `S1_2images_sec_20240821T170739_i_VH.tif` is `i_VH`; else the name without ending."""
-    stem = re.sub(r"\.tiff?$", "", name, flags=re.IGNORECASE)
-    known = _FILE_BAND.search(stem)
-    return known[1] if known else stem
 
 
 def _downloaded(href: str, document: str, key: str) -> str:
@@ -133,7 +132,7 @@ def _downloaded(href: str, document: str, key: str) -> str:
 
 def _in_metadata(asset: Mapping[str, Any]) -> list[tuple[str, str]]:
     for field in ("bands", "eo:bands"):
-        given = [band for band in asset.get(field) or () if isinstance(band, dict)]
+        given = [band for band in _list(asset.get(field)) if isinstance(band, dict)]
         if given and all(band.get("name") for band in given):
             return [
                 (str(band["name"]), str(band.get("eo:common_name") or band.get("common_name") or "")) for band in given
@@ -149,7 +148,8 @@ def _kind(asset: Mapping[str, Any]) -> str:
     return str(asset.get("type") or "").partition(";")[0].strip().lower()
 
 
-def _in_file(found: Found, asset: Mapping[str, Any], header: Header | NetcdfHeader) -> list[tuple[str, str]]:
+def _in_file(found: Found, key: str, header: Header | NetcdfHeader) -> list[tuple[str, str]]:
+    asset = found.assets[key]
     if not isinstance(header, Header):
         return [(name, "") for name in header.variables]
     described = [text for text in header.descriptions if text]
@@ -158,22 +158,31 @@ def _in_file(found: Found, asset: Mapping[str, Any], header: Header | NetcdfHead
     labels = _labels(found.item) or _labels(found.collection)
     if len(labels) == header.count > 1:
         return [(name, "") for name in labels]
-    name = of_file_name(_file_name(asset))
-    return [(name, "")] if header.count == 1 else [(f"{name}_{n}", "") for n in range(1, header.count + 1)]
+    name = without_date(_file_name(asset))
+    if header.count > 1:
+        return [(f"{name}_{n}", "") for n in range(1, header.count + 1)]
+    alone = sum(is_raster(*entry) for entry in found.assets.items()) == 1
+    labelled = key if key in labels else labels[0] if alone and len(labels) == 1 else ""
+    return [(known_band(_file_name(asset)) or known_band(key) or labelled or name, "")]
 
 
 def _labels(document: Mapping[str, Any]) -> list[str]:
     """Band labels by `cube:dimensions`, else by the summaries of a collection."""
     properties = document.get("properties") or {}
     dimensions = document.get("cube:dimensions") or properties.get("cube:dimensions") or {}
-    for dimension in dimensions.values():
+    for dimension in dimensions.values() if isinstance(dimensions, dict) else ():
         if isinstance(dimension, dict) and dimension.get("type") == "bands":
-            return [str(value) for value in dimension.get("values") or ()]
+            return [str(value) for value in _list(dimension.get("values"))]
     return [name for name, _ in _in_metadata(document.get("summaries") or {})]
 
 
+def _list(value: Any) -> list[Any]:
+    """`value` if it is a list; other people's catalogues hold other things in its place, which count as nothing."""
+    return value if isinstance(value, list) else []
+
+
 def _file_name(asset: Mapping[str, Any]) -> str:
-    return unquote(urlsplit(str(asset.get("href", ""))).path).rpartition("/")[2]
+    return unquote(str(asset.get("href", "")).partition("?")[0].partition("#")[0]).rpartition("/")[2]
 
 
 def _size(asset: Mapping[str, Any]) -> int | None:

@@ -99,7 +99,7 @@ def _planes(
         outside = (end is not None and first and to_time(first) >= end) or (
             start is not None and last and to_time(last) < start
         )
-    except ValueError:  # item.time() tells what is wrong
+    except (TypeError, ValueError):  # item.time() tells what is wrong
         outside = False
     return [(item.time(), 0)] if outside else source.planes(item)
 
@@ -136,8 +136,7 @@ def _layers(item: Found, plane: int, source: Source) -> dict[str, Layer]:
 
 def _pair_times(found: Found) -> tuple[str, str, np.datetime64]:
     """Primary and secondary as YYYYMMDD, and the day of the earlier one."""
-    properties = found.properties
-    times = [to_time(properties[f"insar:{role}_datetime"]) for role in ("reference", "secondary")]
+    times = [found.moment(f"insar:{role}_datetime") for role in ("reference", "secondary")]
     primary, secondary = (utc_day(time).replace("-", "") for time in times)
     return primary, secondary, to_time(utc_day(min(times)))
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from local_runner.access import is_remote, locate, public_href
 from local_runner.cube import to_time
 from local_runner.errors import DataError, LimitExceededError, OpenEOError
+from local_runner.stac.bands import is_raster
+from local_runner.stac.file_names import date_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,7 +27,8 @@ MAX_ITEMS: Final = 1_000
 MAX_DOCUMENTS: Final = 2_000
 RECORD_REL: Final = "processing-record"
 _FOLLOWED: Final = ("item", "items", "child")
-_DAY: Final = re.compile(r"(?<!\d)(\d{4})-?(\d{2})-?(\d{2})(?:T(\d{2}):?(\d{2}):?(\d{2}))?(?!\d)")
+_OBJECTS: Final = ("properties", "assets", "item_assets", "summaries", "cube:dimensions")
+_ARRAYS: Final = ("links", "features")
 _COORDINATE_FILE: Final = re.compile(r"(lat|lon|latitude|longitude)\W*$|_lat\b|_lon\b", re.IGNORECASE)
 
 
@@ -50,17 +53,13 @@ class Found:
     @property
     def assets(self) -> dict[str, dict[str, Any]]:
         """Assets of the item by key."""
-        return dict(self.item.get("assets") or {})
+        return {key: asset for key, asset in (self.item.get("assets") or {}).items() if asset}
 
     def time(self) -> np.datetime64:
         """Time stamp: `datetime`, else `start_datetime`, else the date in the name of a file or in the id."""
-        properties = self.properties
-        given = properties.get("datetime") or properties.get("start_datetime")
-        try:
-            if given:
-                return to_time(given)
-        except ValueError:
-            raise DataError("DataCorrupt", f"datetime of item {self.id} must be a time", got=given) from None
+        for name in ("datetime", "start_datetime"):
+            if self.properties.get(name):
+                return self.moment(name)
         names = [str(asset.get("href", key)) for key, asset in self.assets.items()]
         names.sort(key=lambda name: bool(_COORDINATE_FILE.search(Path(name).stem)))
         for name in (*names, self.id):
@@ -68,7 +67,19 @@ class Found:
             if found is not None:
                 return found
         must = f"Item {self.id} must have a datetime, or a date in the names of its files"
-        raise DataError("DataCorrupt", must, got=properties.get("datetime"), do="Add properties.datetime to the item")
+        raise DataError(
+            "DataCorrupt", must, got=self.properties.get("datetime"), do="Add properties.datetime to the item"
+        )
+
+    def moment(self, name: str) -> np.datetime64:
+        """Time stamp that a property holds."""
+        given = self.properties.get(name)
+        try:
+            if isinstance(given, str):
+                return to_time(given)
+        except ValueError:
+            pass
+        raise DataError("DataCorrupt", f"{name} of item {self.id} must be a time", got=given)
 
 
 def items(url: str, access: Access) -> list[Found]:
@@ -86,17 +97,6 @@ def items(url: str, access: Access) -> list[Found]:
     return found
 
 
-def date_in(name: str) -> np.datetime64 | None:
-    """Time stamp of the first date (YYYYMMDD, YYYY-MM-DD, with THHMMSS) in a file name; None where there is none."""
-    for match in _DAY.finditer(name):
-        year, month, day, hour, minute, second = (part or "00" for part in match.groups())
-        try:
-            return to_time(f"{year}-{month}-{day}T{hour}:{minute}:{second}")
-        except ValueError:
-            continue
-    return None
-
-
 def _walk(entry: str, access: Access) -> Iterator[Found]:
     waiting: list[tuple[str, Mapping[str, Any]]] = [(entry, {})]
     seen = {entry}
@@ -104,6 +104,7 @@ def _walk(entry: str, access: Access) -> Iterator[Found]:
     while waiting:
         href, collection = waiting.pop(0)
         document = access.read_json(href)
+        _require_form(document, href)
         if document.get("type") == "Collection":
             collection = document
         _require_record(document, href, access)
@@ -131,6 +132,7 @@ def _items_in(
     elif kind == "FeatureCollection":
         for feature in document.get("features") or ():
             if isinstance(feature, dict):
+                _require_form(feature, href)
                 yield Found(feature, href, collection)
     elif kind == "Collection":
         if not linked and document.get("assets"):
@@ -157,6 +159,8 @@ def _job_results(document: Mapping[str, Any], href: str) -> Iterator[Found]:
     """One item per date of the assets of openEO job results, whose names hold the date: `openEO_2024-08-09Z.tif`."""
     by_date: dict[str, dict[str, Any]] = {}
     for key, asset in document["assets"].items():
+        if not asset or not is_raster(key, asset):
+            continue
         name = str(asset.get("href", "")).partition("?")[0].rpartition("/")[2]
         moment = date_in(key) if date_in(key) is not None else date_in(name)
         date = "" if moment is None else f"{moment}Z"
@@ -169,9 +173,24 @@ def _job_results(document: Mapping[str, Any], href: str) -> Iterator[Found]:
 
 def _interval(document: Mapping[str, Any]) -> dict[str, str]:
     """Start and end of the first temporal extent of a collection, as far as it tells them."""
-    intervals = (document.get("extent") or {}).get("temporal", {}).get("interval") or [[]]
-    named = zip(("start_datetime", "end_datetime"), intervals[0], strict=False)
-    return {name: str(time) for name, time in named if time}
+    try:
+        start, end = document["extent"]["temporal"]["interval"][0]
+    except (LookupError, TypeError, ValueError):
+        return {}
+    return {name: str(time) for name, time in (("start_datetime", start), ("end_datetime", end)) if time}
+
+
+def _require_form(document: Mapping[str, Any], href: str) -> None:
+    """Raise `DataCorrupt` where a field that is followed here is of another JSON type than STAC tells; null is none."""
+    fields: dict[str, Any] = {name: document.get(name) for name in (*_OBJECTS, *_ARRAYS)}
+    for several in ("assets", "item_assets"):
+        inside = fields[several] if isinstance(fields[several], dict) else {}
+        fields |= {f"{several}/{key}": asset for key, asset in inside.items()}
+    for name, value in fields.items():
+        expected = list if name in _ARRAYS else dict
+        if value is not None and not isinstance(value, expected):
+            must = f"{name} of {public_href(href)} must be a JSON {'array' if expected is list else 'object'}"
+            raise DataError("DataCorrupt", must, got=value, do="Repair or download it again")
 
 
 def _require_record(document: Mapping[str, Any], href: str, access: Access) -> None:

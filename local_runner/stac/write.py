@@ -92,7 +92,7 @@ def _item(
 ) -> pystac.Item:
     geometry, bbox = files.footprints[group.id]
     properties = {
-        **shared((source["properties"] for source in group.sources), offset=index_offset(cube)),
+        **public(shared((source["properties"] for source in group.sources), offset=index_offset(cube))),
         **group.properties,
         **files.properties,
         **_processing(process, provenance),

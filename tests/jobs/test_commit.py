@@ -148,9 +148,10 @@ def test_another_result_needs_overwrite(tmp_path):
     assert not commit.is_there(tmp_path / "out", other, overwrite=True)
 
 
-def test_damaged_result_is_not_returned(tmp_path):
+@pytest.mark.parametrize("text", ["longer", "y"])
+def test_damaged_result_is_not_returned(tmp_path, text):
     write(tmp_path / "out")
-    (tmp_path / "out" / "sub" / "a.txt").write_text("longer")
+    (tmp_path / "out" / "sub" / "a.txt").write_text(text)
     with pytest.raises(DataError, match=r"^ResultDamaged: .*sub/a\.txt"):
         commit.is_there(tmp_path / "out", IDENTITY, overwrite=False)
 
@@ -187,6 +188,19 @@ def test_symlink_file_and_input_catalogue_are_no_target(tmp_path):
             commit.target(out, [catalogue])
     assert commit.target(tmp_path / "new", [catalogue]) == tmp_path / "new"
     assert commit.target(catalogue / "out", [catalogue]) == catalogue / "out"
+
+
+@pytest.mark.parametrize("name", ["a#b", "a?b", "a\\b", "a\nb", "a#b/out"])
+def test_paths_that_would_be_read_as_another_url_are_no_target(tmp_path, name):
+    with pytest.raises(OpenEOError, match=r"^OutputFolderInvalid: The output folder must have a path without '#'"):
+        commit.target(tmp_path / name)
+
+
+def test_a_mount_point_is_no_target(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == tmp_path)
+    with pytest.raises(OpenEOError, match=r"^OutputFolderInvalid: .*mount point.*Name a folder in it"):
+        commit.target(tmp_path)
+    assert commit.target(tmp_path / "out") == tmp_path / "out"
 
 
 def test_file_in_the_way_of_the_folder(tmp_path):

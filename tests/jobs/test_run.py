@@ -1,7 +1,11 @@
+import functools
+import http.server
 import json
 import signal
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import pystac
 import pytest
@@ -205,6 +209,24 @@ def test_truncated_raster_is_named_and_leaves_nothing(tmp_path):
         run("slc_coherence", {"pairs": PAIRS}, inputs={"data": own}, out=tmp_path / "out")
     assert caught.value.exit_code == 5
     assert sorted(path.name for path in tmp_path.iterdir()) == [".out.lock", "in"]
+
+
+def test_secrets_of_addresses_are_in_no_file(catalogue, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=Path(catalogue).parent)
+    monkeypatch.setattr(handler.func, "log_message", lambda *_args: None)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        host = f"127.0.0.1:{server.server_port}"
+        address = f"http://{host}/{Path(catalogue).name}?sig="
+        call = {"parameters": {"pairs": PAIRS[:1]}, "out": tmp_path / "out", "allow_hosts": [host], "quicklooks": False}
+        found = run("slc_coherence", inputs={"data": f"{address}canary"}, **call)
+        assert run("slc_coherence", inputs={"data": f"{address}renewed"}, **call).folder == found.folder
+        server.shutdown()
+        thread.join()
+    assert record_of(found.folder)["graph"]["load_data"]["arguments"]["url"] == address.partition("?")[0]
+    assert not [p for p in found.folder.rglob("*") if p.is_file() and b"canary" in p.read_bytes()]
 
 
 def test_changed_input_is_another_input(tmp_path):

@@ -10,9 +10,8 @@ from affine import Affine
 from local_runner.access import Access
 from local_runner.cube import crs_of
 from local_runner.errors import OpenEOError
-from local_runner.stac.bands import of_file_name
+from local_runner.stac.file_names import date_in, known_band, without_date
 from local_runner.stac.read import load
-from local_runner.stac.walk import date_in
 from tests import real_pair
 from tests.stac.catalogues import (
     DATES,
@@ -99,17 +98,32 @@ def test_names_without_metadata_come_from_the_files(tmp_path, keyed):
         ("S1_2images_prm_20180128T062713_vh_i_VH.tif", "i_VH"),
         ("S1_2images_sec_20180203T062631_q_VH.tif", "q_VH"),
         ("S1_2images_prm_20180128T062713_vh_grid_lat.tif", "grid_lat"),
-        ("coherence.tiff", "coherence"),
+        ("S1_2images_sec_20180203T062631_vv_q_vv.TIF", "q_VV"),
+        ("coherence.tiff", ""),
     ],
 )
 def test_bands_of_file_names(name, band):
-    assert of_file_name(name) == band
+    assert known_band(name) == band
 
 
 def test_dates_in_file_names():
     assert str(date_in("openEO_2024-08-09Z.tif")) == "2024-08-09T00:00:00.000000000"
     assert str(date_in("prm_20180128T062713_vh.tif")) == "2018-01-28T06:27:13.000000000"
     assert date_in("openEO_99999999.tif") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "bare"),
+    [
+        ("openEO_2024-08-09Z.tif", "openEO"),
+        ("S1_20240809T170739_vv_power.TIFF", "S1_vv_power"),
+        ("2024-08-09.tif", "2024-08-09"),
+        ("openEO_99999999.tif", "openEO_99999999"),
+        ("coherence_20230331_20230319.tif", "coherence_20230331_20230319"),
+    ],
+)
+def test_file_names_without_their_date(name, bare):
+    assert without_date(name) == bare
 
 
 @pytest.mark.parametrize(

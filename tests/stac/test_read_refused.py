@@ -30,6 +30,62 @@ def test_what_leads_to_no_item(tmp_path):
         cube(collection(tmp_path, [picture]))
 
 
+def test_a_collection_with_nothing_but_a_thumbnail_has_no_items(tmp_path):
+    document = {"type": "Collection", "id": "c", "assets": {"thumbnail": {"href": "a.png", "type": "image/png"}}}
+    with pytest.raises(OpenEOError, match=r"^NoDataAvailable: The STAC address must lead to items"):
+        cube(write(tmp_path, "a.json", document))
+
+
+@pytest.mark.parametrize("bands", [[], "i_VV"])
+def test_bands_are_a_list_of_names(stack, bands):
+    with pytest.raises(
+        OpenEOError, match=r"^ProcessParameterInvalid: 'bands' must be null or a list with at least one"
+    ):
+        cube(stack, bands=bands)
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("properties",), 5),
+        (("properties", "datetime"), True),
+        (("properties", "datetime"), 5),
+        (("properties", "datetime"), "31/03/2023"),
+        (("links",), "x"),
+        (("assets",), ["x"]),
+        (("assets", "i"), "x"),
+    ],
+)
+def test_documents_of_another_form_are_named(tmp_path, stack, where, value):
+    document = json.loads((tmp_path / "d0.json").read_text())
+    *path, last = where
+    inner = document
+    for key in path:
+        inner = inner[key]
+    inner[last] = value
+    write(tmp_path, "d0.json", document)
+    with pytest.raises(DataError, match=rf"^DataCorrupt: .*{last} of .*d0(\.json)? must be a"):
+        cube(stack)
+
+
+@pytest.mark.parametrize("value", [None, 5, "x", {}, [[]], [{}], [None]])
+@pytest.mark.parametrize("field", ["roles", "bands", "eo:bands", "type", "file:size"])
+def test_fields_of_an_asset_of_another_form_are_no_fields(tmp_path, value, field):
+    tiff(tmp_path / "i_VV.tif", noise())
+    if (field, value) == ("file:size", 5):
+        return
+    found = cube(
+        write(tmp_path, "a.json", item("a", "2024-08-09T00:00:00Z", {"i": {"href": "i_VV.tif", field: value}}))
+    )
+    assert found.bands.values.tolist() == ["i_VV"]
+
+
+def test_dimensions_of_another_form_name_no_bands(tmp_path):
+    tiff(tmp_path / "i_VV.tif", noise())
+    found = item("a", "2024-08-09T00:00:00Z", {"i": {"href": "i_VV.tif"}}, **{"cube:dimensions": 5})
+    assert cube(write(tmp_path, "a.json", found)).bands.values.tolist() == ["i_VV"]
+
+
 def test_numbers_of_items_and_assets_are_limited(tmp_path):
     many = [item(str(n), "2024-08-09T00:00:00Z", {}) for n in range(1001)]
     with pytest.raises(LimitExceededError, match=r"^TooManyItems: "):

@@ -78,6 +78,14 @@ def test_links_lead_to_the_inputs_without_secrets(tmp_path):
     assert "pw@" not in text
 
 
+def test_secrets_of_inherited_properties_are_left_out(tmp_path):
+    data = cube(tmp_path, "a")
+    (source,) = data.attrs["stac"]["2023-03-19"]
+    source["properties"]["browse"] = ["https://user:pw@example.org/a.png?sig=secret"]
+    (item,) = items_of(saved(tmp_path, data))
+    assert item["properties"]["browse"] == ["https://example.org/a.png"]
+
+
 def test_an_input_elsewhere_is_linked_by_its_path(tmp_path):
     data = cube(tmp_path / "else" / "where", *PAIR)
     (tmp_path / "results").mkdir()
