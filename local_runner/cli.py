@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 import warnings
@@ -65,7 +66,8 @@ def cli(*, debug: bool) -> None:
 
 
 def main() -> None:
-    """Entry point of `openeo-sar`."""
+    """Entry point of `openeo-sar`. A batch system's SIGTERM ends a run as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     cli()
 
 

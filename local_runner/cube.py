@@ -89,6 +89,8 @@ def iso(time: Any) -> str:
 
 def to_time(text: Any) -> np.datetime64:
     """UTC datetime64[ns] of an ISO 8601 text or date; raises ValueError where it is none."""
+    if isinstance(text, bool | int | float):
+        raise ValueError(f"{text!r} is no date")  # noqa: TRY004  (a number is a bad value here like a bad text)
     if isinstance(text, str):
         dt.datetime.fromisoformat(text)  # pandas takes 'today' and '31/03/2023' as well
     stamp = pd.Timestamp(text)

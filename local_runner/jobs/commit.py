@@ -14,7 +14,7 @@ import re
 import shutil
 import time
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -81,6 +81,8 @@ def locked(out: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        with suppress(OSError):  # while it is held: a file left behind would be one more per result
+            os.unlink(lock.lock_file)  # noqa: PTH108
         lock.release()
 
 
@@ -111,6 +113,15 @@ def is_there(out: Path, identity: Mapping[str, Any], *, overwrite: bool) -> bool
             " files of another origin",
             got=str(out),
             do="Name another folder",
+        )
+    foreign = sorted(_files(out).keys() - {RECORD, *record["files"]})
+    if overwrite and foreign:
+        raise OpenEOError(
+            "ResultExists",
+            "A folder that is overwritten must hold nothing but the result; this one also holds"
+            f" {', '.join(foreign[:5])}",
+            got=str(out),
+            do="Move these files away, or name another folder",
         )
     if overwrite:
         return False
@@ -159,11 +170,7 @@ def writing(out: Path) -> Iterator[Path]:
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
     """Write `record.json`: the record, and size and sha256 of every file that is in the folder by now."""
-    files = {
-        path.relative_to(folder).as_posix(): {"size": path.stat().st_size, "sha256": sha256_of(path)}
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+    files = {name: {"size": path.stat().st_size, "sha256": sha256_of(path)} for name, path in _files(folder).items()}
     text = json.dumps({**record, "files": files}, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / RECORD).write_text(text + "\n", encoding="utf-8")
 
@@ -175,6 +182,11 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return record if isinstance(record, dict) and isinstance(record.get("files"), dict) else None
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """All files below a folder by their relative names."""
+    return {p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*")) if p.is_file() or p.is_symlink()}
 
 
 def changed_files(folder: Path, record: Mapping[str, Any]) -> list[str]:

@@ -24,7 +24,7 @@ def write(out, text="x", identity=IDENTITY):
 
 
 def beside(out):
-    return sorted(path.name for path in out.parent.iterdir() if path.name not in (out.name, f".{out.name}.lock"))
+    return sorted(path.name for path in out.parent.iterdir() if path.name != out.name)
 
 
 def test_result_is_there_with_its_record(tmp_path):
@@ -140,6 +140,19 @@ def test_folder_of_other_files_is_never_replaced(tmp_path):
             commit.is_there(tmp_path, IDENTITY, overwrite=overwrite)
 
 
+def test_files_of_somebody_else_in_a_result_are_not_overwritten(tmp_path):
+    write(tmp_path / "out")
+    (tmp_path / "out" / "sub" / "mine.txt").write_text("")
+    assert commit.is_there(tmp_path / "out", IDENTITY, overwrite=False)
+    with pytest.raises(OpenEOError, match=r"^ResultExists: .* this one also holds sub/mine\.txt, instead got "):
+        commit.is_there(tmp_path / "out", IDENTITY, overwrite=True)
+
+
+def test_lock_does_not_stay(tmp_path):
+    write(tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 def test_another_result_needs_overwrite(tmp_path):
     write(tmp_path / "out")
     other = {**IDENTITY, "graph_hash": "b"}
@@ -231,7 +244,8 @@ def test_killed_run_leaves_no_result_and_the_next_run_clears_up(tmp_path):
         assert child.stdout.readline() == b"ready\n"
         child.send_signal(signal.SIGKILL)
     assert not out.exists()
-    assert len(beside(out)) == 1
+    assert beside(out)[0] == ".out.lock"
+    assert beside(out)[1].startswith("out.partial-")
     write(out)
     assert beside(out) == []
     assert commit.read_record(out)

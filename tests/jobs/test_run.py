@@ -121,7 +121,7 @@ def test_other_parameters_need_overwrite(catalogue, tmp_path):
         run("slc_coherence", {"pairs": PAIRS[:1]}, **call)
     replaced = run("slc_coherence", {"pairs": PAIRS[:1]}, overwrite=True, **call)
     assert len(replaced.items) == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.lock", "out"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
 
 
 def test_schedulers_give_the_same_bytes(result, catalogue, tmp_path):
@@ -208,7 +208,7 @@ def test_truncated_raster_is_named_and_leaves_nothing(tmp_path):
     with pytest.raises(DataError, match=r"i_VV\.tif") as caught:
         run("slc_coherence", {"pairs": PAIRS}, inputs={"data": own}, out=tmp_path / "out")
     assert caught.value.exit_code == 5
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.lock", "in"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in"]
 
 
 def test_secrets_of_addresses_are_in_no_file(catalogue, tmp_path, monkeypatch):
@@ -307,4 +307,4 @@ def test_killed_run_leaves_nothing_under_the_final_name(catalogue, tmp_path):
         child.send_signal(signal.SIGKILL)
     assert not out.exists()
     run("slc_coherence", {"pairs": PAIRS[:1]}, inputs={"data": catalogue}, out=out, quicklooks=False)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.lock", "out"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
