@@ -35,6 +35,7 @@ def text(process: Mapping[str, Any], items: Sequence[pystac.Item], record: Mappi
         *([_PAIRS] if any(_baseline(item) for item in items) else []),
         _grid(items),
         *_method(process),
+        *_geocoding(record),
         "## Inputs\n\n" + _table(("input", "address"), [(i["name"], i["href"]) for i in record["inputs"]]),
         "## Parameters\n\n" + _table(("parameter", "value"), _parameter_rows(record)),
         _CLOSING,
@@ -115,11 +116,21 @@ def _method(process: Mapping[str, Any]) -> list[str]:
     return [f"## Method\n\n{description}"] if description else []
 
 
+def _geocoding(record: Mapping[str, Any]) -> list[str]:
+    """What a run did with the result of the process before it saved it."""
+    return [
+        f"The result was then geocoded by its bands of latitude and longitude to EPSG:{node['arguments']['projection']},"
+        f" resolution {node['arguments']['resolution']:g} in the unit of that projection."
+        for node in record["graph"].values()
+        if node["process_id"] == "resample_spatial" and isinstance(node["arguments"].get("resolution"), int | float)
+    ]
+
+
 def _range(band: Mapping[str, Any]) -> str:
     statistics = band.get("statistics", {})
     if "minimum" not in statistics or "maximum" not in statistics:
         return ""
-    return f"{statistics['minimum']:.6g} to {statistics['maximum']:.6g}"
+    return f"{statistics['minimum']:.6g} to {statistics['maximum']:.6g}, mean {statistics['mean']:.6g}"
 
 
 def _parameter_rows(record: Mapping[str, Any]) -> list[tuple[str, str]]:
