@@ -164,7 +164,9 @@ def from_disk_to_disk(name: str, catalogue: str, out: str) -> dict[str, float]:
     from local_runner import run
     from local_runner.access import Access
     from local_runner.pairs import of_collection
+    from local_runner.processes import registry
 
+    registry()  # imports what a run imports later
     (pair,) = of_collection("all", catalogue, Access())
     start = time.perf_counter()
     if name == "udfs/slc_coherence":

@@ -96,7 +96,10 @@ def _collection(items):
 def main():
     if len(sys.argv) != 2:
         sys.exit("usage: python -m tests.real_pair OUT")
-    path = write_real_pair(sys.argv[1])
+    try:
+        path = write_real_pair(sys.argv[1])
+    except FileNotFoundError as error:
+        sys.exit(str(error))
     print(path)
     print(f'openeo-sar run slc_coherence --input data={path} -p \'pairs=[["2023-03-31", "2023-03-19"]]\' --out result')
 
