@@ -67,6 +67,12 @@ class LimitExceededError(OpenEOError):
     exit_code = 3
 
 
+class InternalError(OpenEOError):
+    """A defect of the program."""
+
+    exit_code = 1
+
+
 class UdfError(OpenEOError):
     """A UDF failed or returned something that may not be returned."""
 
@@ -79,8 +85,8 @@ class DataError(OpenEOError):
     exit_code = 5
 
 
-class _Quoted(str):
-    """A value of which only the printed form crossed a process border."""
+class Quoted(str):
+    """A text that stands in a message as it is, without quotes."""
 
     __slots__ = ()
 
@@ -92,9 +98,9 @@ def repr_of(value: Any, longest: int = 200) -> str:
     """`repr` cut to a readable length."""
     text = repr(value)
     return (
-        text if isinstance(value, _Quoted) or len(text) <= longest else f"{text[:longest]}... ({len(text)} characters)"
+        text if isinstance(value, Quoted) or len(text) <= longest else f"{text[:longest]}... ({len(text)} characters)"
     )
 
 
 def _restore(kind: type[OpenEOError], code: str, must: str, do: str, node: str, has_got: bool, got: str) -> OpenEOError:  # noqa: FBT001
-    return kind(code, must, got=_Quoted(got) if has_got else _NOTHING, do=do, node=node)
+    return kind(code, must, got=Quoted(got) if has_got else _NOTHING, do=do, node=node)

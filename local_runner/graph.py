@@ -17,7 +17,7 @@ from local_runner import catalog
 from local_runner.access import Access
 from local_runner.callback import Callback
 from local_runner.cube import inherit
-from local_runner.errors import OpenEOError
+from local_runner.errors import InternalError, OpenEOError
 from local_runner.execution import Execution
 from local_runner.process_graph import FromNode, FromParameter, Graph, Node, Surroundings, predefined, walk
 from local_runner.profiles import load_profile
@@ -142,7 +142,7 @@ class Scope:
             raise error.at(path) from error.__cause__
         except Exception as error:
             what = f"{node.process_id} must not fail, but did: {type(error).__name__}: {error}"
-            raise OpenEOError("Internal", what, do="Please report it with the graph", node=path) from error
+            raise InternalError("Internal", what, do="Please report it with the graph", node=path) from error
         if isinstance(result, xr.DataArray):
             return inherit(result, _cubes(arguments))
         return result

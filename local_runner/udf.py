@@ -18,7 +18,7 @@ from openeo.udf.udf_data import UdfData
 from openeo.udf.xarraydatacube import XarrayDataCube
 
 from local_runner import catalog
-from local_runner.errors import LimitExceededError, OpenEOError, UdfError
+from local_runner.errors import LimitExceededError, OpenEOError, Quoted, UdfError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -138,13 +138,14 @@ def _check_signature(entry: ast.FunctionDef) -> None:
         raise UdfError("UdfInvalid", must, got=f"def {entry.name}({ast.unparse(entry.args)})")
 
 
-def check_trusted(text: str, *, trusted: bool) -> None:
+def check_trusted(text: Any, *, trusted: bool) -> None:
     """Raise `UdfNotTrusted` for a text that is not of the installed collection, unless all texts are trusted."""
-    if trusted or catalog.text_hash(text) in catalog.udf_hashes():
+    if trusted or (isinstance(text, str) and catalog.text_hash(text) in catalog.udf_hashes()):
         return
-    must = "A UDF text must be one of the installed collection"
-    do = "Read it, then pass trusted=True or --trust: it runs with your rights"
-    raise UdfError("UdfNotTrusted", must, got=text.strip().split("\n")[0], do=do)
+    must = "The text of a UDF must be one of the installed collection, for any other runs with all your rights"
+    got = f"a text of {len(text)} characters, sha256 {catalog.text_hash(text)}" if isinstance(text, str) else text
+    do = "Read it in the graph, and if you trust its author add --trust, in Python trusted=True"
+    raise OpenEOError("UdfNotTrusted", must, got=Quoted(got) if isinstance(text, str) else got, do=do)
 
 
 def as_float32(values: Any) -> Any:

@@ -273,7 +273,7 @@ class TestErrors:
 
     def test_untrusted_text_is_refused(self, monkeypatch):
         cube, text = unreadable(make_cube(bands=("a",))), udf_text("return cube")
-        with pytest.raises(UdfError, match=r"^UdfNotTrusted: .*\(node parent/udf\)$"):
+        with pytest.raises(OpenEOError, match=r"^UdfNotTrusted: .*\(node parent/udf\)$"):
             run(cube, text, trusted=False)
         monkeypatch.setattr(catalog, "udf_hashes", lambda: {catalog.text_hash(text)})
         assert run(cube, text, trusted=False).shape == cube.shape

@@ -129,20 +129,11 @@ def definitions(nodes: Mapping[str, Any], execution: Execution) -> dict[str, Any
 
 def require_trusted(nodes: Mapping[str, Any], called: Mapping[str, Any]) -> None:
     """Raise `UdfNotTrusted` if any `run_udf` holds a text that is not of the installed collection."""
-    known = catalog.udf_hashes()
+    from local_runner.udf import check_trusted  # noqa: PLC0415  (brings the openEO client)
+
     for node in _nodes([nodes, called]):
-        if node["process_id"] != "run_udf":
-            continue
-        text = (node.get("arguments") or {}).get("udf")
-        if isinstance(text, str) and hashlib.sha256(text.encode()).hexdigest() in known:
-            continue
-        raise OpenEOError(
-            "UdfNotTrusted",
-            "The text of a UDF must be one of the installed collection: any other runs with all your rights, because"
-            " there is no sandbox for it yet",
-            got=text,
-            do="Read it, and if you trust its author add --trust, in Python trusted=True",
-        )
+        if node["process_id"] == "run_udf":
+            check_trusted((node.get("arguments") or {}).get("udf"), trusted=False)
 
 
 def loaded(nodes: Mapping[str, Any]) -> dict[str, str]:
