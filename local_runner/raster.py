@@ -165,8 +165,15 @@ def open_bands(header: Header, bands: Sequence[int]) -> da.Array:
 
 def corrupt(path: Path, error: Exception) -> DataError:
     """Error for a file that cannot be read."""
-    must = f"{path} must be a whole, readable GeoTIFF ({error})"
+    must = f"{path} must be a whole, readable GeoTIFF ({root_of(error)})"
     return DataError("DataCorrupt", must, do="Make or download the file again")
+
+
+def root_of(error: BaseException) -> BaseException:
+    """The error that an error came from: rasterio's own says no more than to look there."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _read(header: Header, bands: tuple[int, ...], start: int, count: int) -> NDArray[np.float32]:

@@ -32,7 +32,7 @@ from rasterio.io import DatasetWriter
 from rasterio.windows import Window
 
 from local_runner.errors import DataError, OpenEOError
-from local_runner.raster import GDAL_OPTIONS, ROWS, Reader
+from local_runner.raster import GDAL_OPTIONS, ROWS, Reader, root_of
 from local_runner.statistics import Statistics, spans_of
 
 if TYPE_CHECKING:
@@ -280,7 +280,7 @@ def _storing(stream: _Stream) -> Iterator[None]:
         try:
             yield
         except (RasterioError, CPLE_BaseError, OSError) as error:  # rasterio.shutil raises errors of GDAL as they are
-            raise storage_failed(stream.target.path, error) from error
+            raise storage_failed(stream.target.path, root_of(error)) from error
 
 
 @delayed(pure=False)  # type: ignore[untyped-decorator]

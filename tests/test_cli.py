@@ -3,7 +3,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import click
 import pytest
@@ -295,9 +294,7 @@ def test_ctrl_c_leaves_nothing(catalogue, tmp_path, sent):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_help_is_quick():
+def test_help_imports_nothing_heavy():
     heavy = "import sys, local_runner.cli; print([m for m in ('xarray', 'dask', 'rasterio') if m in sys.modules])"
-    start = time.monotonic()
     found = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True, env=os.environ)
     assert found.stdout == "[]\n"
-    assert time.monotonic() - start < 5

@@ -55,7 +55,7 @@ def absolute(x: NumberOrNull) -> NumberOrNull:
 
 
 def exp(p: NumberOrNull) -> NumberOrNull:
-    """E ** p."""
+    """The number e to the power p."""
     return elementwise(np.exp, p)
 
 

@@ -3,7 +3,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -254,7 +253,5 @@ def test_killed_run_leaves_no_result_and_the_next_run_clears_up(tmp_path):
 def test_record_is_json_without_surprises(tmp_path):
     with pytest.raises(ValueError, match="Out of range float"):
         commit.write_record(tmp_path, {"value": float("nan")})
-    start = time.monotonic()
     commit.write_record(tmp_path, {"ä": 1})
     assert json.loads((tmp_path / "record.json").read_text())["ä"] == 1
-    assert time.monotonic() - start < 5
