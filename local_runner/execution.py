@@ -26,12 +26,16 @@ class Save(Protocol):
 class Execution:
     """The surroundings of one evaluation.
 
-    `trusted`: run UDF texts that are not of the installed collection. `save`: what `save_result` calls; None outside of a
-    run, where `save_result` hands its cube through. `processes`: user-defined processes by id that came with the graph.
+    `trusted`: run UDF texts that are not of the installed collection in this process; else they run in the sandbox, and
+    only with `unsafe` in one that is weak. `planning`: no data are opened and no UDF is run, so that a cube has the right
+    dims, labels, shape and chunks, but no values. `save`: what `save_result` calls; None outside of a run, where
+    `save_result` hands its cube through. `processes`: user-defined processes by id that came with the graph.
     """
 
     profile: Profile
     access: Access
     trusted: bool = True
+    unsafe: bool = False
+    planning: bool = False
     save: Save | None = None
     processes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -43,7 +43,9 @@ class _Tile(NamedTuple):
     window: tuple[slice, slice] | None
 
 
-def geocode(cube: xr.DataArray, *, crs: pyproj.CRS, resolution: tuple[float, float]) -> xr.DataArray:
+def geocode(
+    cube: xr.DataArray, *, crs: pyproj.CRS, resolution: tuple[float, float], planning: bool = False
+) -> xr.DataArray:
     """Put the cube on a map grid of `crs` with cells of `resolution` (x, y) in its units; see the package for the rule.
 
     `cube`: dims (t?, bands, y, x) in any order, radar geometry, numpy or dask, with the bands `latitude`, `longitude`
@@ -57,6 +59,7 @@ def geocode(cube: xr.DataArray, *, crs: pyproj.CRS, resolution: tuple[float, flo
     positions that differ between dates by more than 1e-6 degree, and unless the resolution is above 0;
     LimitExceededError above `MAX_CELLS` cells.
     """
+    del planning
     check_resolution(resolution)
     require_spatial(cube)
     names = _coordinate_names(cube)

@@ -14,6 +14,7 @@ from pyproj import CRS, Transformer
 
 from local_runner.cube import X, Y, crs_of, labels, parse_crs, require_spatial, spacing, with_crs
 from local_runner.errors import OpenEOError
+from local_runner.execution import Execution
 from local_runner.processes._types import Cube, Number
 
 Method = Literal[
@@ -52,6 +53,8 @@ def resample_spatial(
     projection: int | str | None = None,
     method: Method = "near",
     align: Corner = "upper-left",
+    *,
+    execution: Execution,
 ) -> Cube:
     """The cube on another grid; NaN counts as no value.
 
@@ -66,7 +69,7 @@ def resample_spatial(
     source_crs = crs_of(data)
     target_crs = None if projection is None else parse_crs(projection)
     if method == "geocode":
-        return _geocode(data, target_crs, step_x, step_y)
+        return _geocode(data, target_crs, step_x, step_y, planning=execution.planning)
     if target_crs is not None and source_crs is None:
         do = 'Use method="geocode" with the bands latitude and longitude'
         raise OpenEOError(
@@ -92,7 +95,7 @@ def _resolution(resolution: Number | list[Number]) -> tuple[float, float]:
     return float(pair[0]), float(pair[1])
 
 
-def _geocode(data: Cube, crs: CRS | None, step_x: float, step_y: float) -> Cube:
+def _geocode(data: Cube, crs: CRS | None, step_x: float, step_y: float, *, planning: bool) -> Cube:
     if crs is None or step_x == 0 or step_y == 0:
         must = "Method geocode must be given a projection and a resolution"
         raise OpenEOError(
@@ -100,7 +103,7 @@ def _geocode(data: Cube, crs: CRS | None, step_x: float, step_y: float) -> Cube:
         )
     from local_runner.geocode import geocode  # noqa: PLC0415  (brings numba, which other graphs need not wait for)
 
-    return geocode(data, crs=crs, resolution=(step_x, step_y))
+    return geocode(data, crs=crs, resolution=(step_x, step_y), planning=planning)
 
 
 def _grid(data: Cube, crs: CRS | None) -> _Grid:

@@ -189,7 +189,7 @@ def test_geocode_is_handed_on(monkeypatch):
     calls = []
     monkeypatch.setattr("local_runner.geocode.geocode", lambda cube, **options: calls.append(options) or cube)
     resample(make_cube(), projection="EPSG:32631", resolution=[20, 10], method="geocode")
-    assert calls == [{"crs": UTM, "resolution": (20.0, 10.0)}]
+    assert calls == [{"crs": UTM, "resolution": (20.0, 10.0), "planning": False}]
 
 
 @pytest.mark.parametrize("arguments", [{"projection": 32631}, {"resolution": 20}])
