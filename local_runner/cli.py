@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from local_runner.errors import OpenEOError
-from local_runner.options import RunGroup
+from local_runner.options import EXPLAIN, RUN, ProcessGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -181,21 +181,24 @@ def demo(out: Path) -> None:
 
 def _start(process: str, values: dict[str, Any], settings: dict[str, Any]) -> None:
     """Run a process and print where the result is."""
-    start = time.monotonic()
+    start, quiet = time.monotonic(), settings.pop("quiet")
     record = settings["out"] / "record.json"
     before = record.stat().st_mtime_ns if record.exists() else None
     try:
-        if isinstance(values.get("pairs"), str):
-            values["pairs"] = _pairs(values["pairs"], settings)
+        _replace_rule(values, settings)
         from local_runner.jobs.run import run
 
-        with _progress(process) as progress:
-            result = run(process, values, progress=progress, **settings)
+        with _progress(process, quiet=quiet) as progress:
+            known = {key: value for key, value in settings.items() if value not in (None, False)}
+            result = run(process, values, progress=progress, **known)
     except KeyboardInterrupt:
         left = (
             "the result in {} is complete" if (settings["out"] / "record.json").exists() else "nothing was left in {}"
         )
         raise Failure(f"cancelled, {left.format(settings['out'])}", CANCELLED) from None
+    if quiet:
+        click.echo(result.folder)
+        return
     if before is not None and record.stat().st_mtime_ns == before:
         click.echo("unchanged: the result of this graph with these parameters and inputs was there already")
     click.echo(f"folder: {result.folder}")
@@ -206,30 +209,58 @@ def _start(process: str, values: dict[str, Any], settings: dict[str, Any]) -> No
     click.echo(f"elapsed: {time.monotonic() - start:.1f} s")
 
 
-def _pairs(rule: str, settings: Mapping[str, Any]) -> list[list[str]]:
+def _replace_rule(values: dict[str, Any], settings: Mapping[str, Any]) -> None:
+    """Put the pairs in the place of a rule for them."""
     from local_runner import pairs as helper
     from local_runner.access import Access
 
+    rule = values.get("pairs")
+    if not isinstance(rule, str):
+        return
     if "data" not in settings["inputs"]:
         raise click.UsageError("pairs by a rule are made from the dates of --input data=STAC, which is missing.")
     access = Access(roots=settings["data_roots"], hosts=settings["allow_hosts"])
-    return helper.of_collection(rule, settings["inputs"]["data"], access)
+    values["pairs"] = helper.of_collection(rule, settings["inputs"]["data"], access)
 
 
-run = RunGroup(
-    "run",
-    start=_start,
-    help="Run PROCESS and write its result as STAC. `openeo-sar run PROCESS --help` lists its parameters.",
-    subcommand_metavar="PROCESS [OPTIONS]",
+def _explain(process: str, values: dict[str, Any], settings: dict[str, Any]) -> None:
+    """Print what a run would do."""
+    from local_runner.explain import as_mermaid, as_text, explain
+
+    as_json, mermaid = settings.pop("as_json"), settings.pop("as_mermaid")
+    _replace_rule(values, settings)
+    plan = explain(process, values, **settings)
+    if as_json:
+        click.echo(json.dumps(plan.to_dict(), indent=2, ensure_ascii=False, allow_nan=False))
+    else:
+        click.echo(as_mermaid(plan) if mermaid else as_text(plan))
+
+
+cli.add_command(
+    ProcessGroup(
+        "run",
+        "Run PROCESS and write its result as STAC. `openeo-sar run PROCESS --help` lists its parameters.",
+        _start,
+        RUN,
+    )
 )
-cli.add_command(run)
+cli.add_command(
+    ProcessGroup(
+        "explain",
+        "Say what a run of PROCESS would do: dims, labels, chunks, memory, UDF calls, limits of the back-end. "
+        "No pixel is read, no UDF is run.",
+        _explain,
+        EXPLAIN,
+    )
+)
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Bar on a terminal, one line elsewhere."""
-    if not sys.stderr.isatty():
-        click.echo(f"running {what}", err=True)
+def _progress(what: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """Bar on a terminal, one line elsewhere, nothing if `quiet`."""
+    if quiet or not sys.stderr.isatty():
+        if not quiet:
+            click.echo(f"running {what}", err=True)
         yield lambda _done, _total: None
         return
     from rich.console import Console

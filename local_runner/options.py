@@ -43,7 +43,22 @@ class _NameValue(click.ParamType[tuple[str, str]]):
         return name, text
 
 
-COMMON: Final = (
+class _Size(click.ParamType[int]):
+    """A number of bytes, as 2GiB, 500 MB or 1e9."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read the unit."""
+        from dask.utils import parse_bytes  # noqa: PLC0415  (`openeo-sar --help` does without)
+
+        try:
+            return int(parse_bytes(value))
+        except ValueError:
+            self.fail(f"must be a size as 2GiB or 500MB, instead got {value!r}.", param, ctx)
+
+
+_CALL: Final = (
     click.Option(
         ["--input", "inputs"],
         type=_NameValue("STAC"),
@@ -55,6 +70,22 @@ COMMON: Final = (
     ),
     click.Option(["--geocode"], metavar="EPSG:CODE", help="Resample the result to a map grid of this projection."),
     click.Option(["--resolution"], type=float, help="Cell size of the map grid in the unit of its projection."),
+    click.Option(
+        ["--profile"],
+        type=click.Choice(profile_names()),
+        default="geopyspark",
+        show_default=True,
+        help="Back-end whose rules hold.",
+    ),
+    click.Option(["--allow-host", "allow_hosts"], multiple=True, metavar="HOST", help="Host that may be read from."),
+    click.Option(
+        ["--data-root", "data_roots"],
+        multiple=True,
+        type=click.Path(path_type=Path),
+        help="Folder, other than the catalogue's, that assets may lie in.",
+    ),
+)
+_RUN: Final = (
     click.Option(["--out"], type=click.Path(path_type=Path), required=True, help="Folder of the result."),
     click.Option(["--overwrite"], is_flag=True, help="Replace the result that is there, once the new one is complete."),
     click.Option(
@@ -64,38 +95,46 @@ COMMON: Final = (
         show_default=True,
         help="Cloud-optimised GeoTIFF, or netCDF.",
     ),
-    click.Option(
-        ["--profile"],
-        type=click.Choice(profile_names()),
-        default="geopyspark",
-        show_default=True,
-        help="Back-end whose rules hold.",
-    ),
     click.Option(["--for-backend"], is_flag=True, help="Write the STAC form that load_stac of a back-end reads."),
+    click.Option(["--trust", "trusted"], is_flag=True, help="Run UDF texts of others with all your rights."),
+    click.Option(
+        ["--unsafe"], is_flag=True, help="Run UDF texts of others in a weak sandbox where there is no good one."
+    ),
+    click.Option(["--quiet"], is_flag=True, help="Print nothing but the folder of the result, and errors."),
+)
+_EXPLAIN: Final = (
+    click.Option(["--json", "as_json"], is_flag=True, help="Print the plan as JSON."),
+    click.Option(["--mermaid", "as_mermaid"], is_flag=True, help="Print the graph as a Mermaid flowchart."),
+)
+_LIMITS: Final = (
     click.Option(
         ["--scheduler"],
-        type=click.Choice(["threads", "synchronous"]),
+        metavar="NAME|ADDRESS",
         default="threads",
         show_default=True,
-        help="How the work is done; synchronous is for debugging.",
+        help="Who does the work: threads, processes, synchronous (for debugging), or the address of a dask scheduler, "
+        "as tcp://host:8786.",
     ),
-    click.Option(["--trust", "trusted"], is_flag=True, help="Run UDF texts that are not of this collection."),
-    click.Option(["--allow-host", "allow_hosts"], multiple=True, metavar="HOST", help="Host that may be read from."),
+    click.Option(["--workers"], type=click.IntRange(min=1), help="Number of threads or processes.  [default: cores]"),
     click.Option(
-        ["--data-root", "data_roots"],
-        multiple=True,
-        type=click.Path(path_type=Path),
-        help="Folder, other than the catalogue's, that assets may lie in.",
+        ["--max-memory"], type=_Size(), metavar="SIZE", help="Memory that a run may take.  [default: half of all]"
     ),
+    click.Option(
+        ["--max-pixels"], type=click.IntRange(min=1), help="Pixels that an image may have.  [default: 200000000]"
+    ),
+    click.Option(["--max-output"], type=_Size(), metavar="SIZE", help="Bytes that may be written.  [default: 100GiB]"),
 )
+RUN: Final = (*_CALL, *_RUN, *_LIMITS)
+EXPLAIN: Final = (*_CALL, *_EXPLAIN, *_LIMITS)
 
 
-class RunGroup(click.Group):
-    """`run`: its subcommands are the ids of the collection, and any path or URL of a process JSON."""
+class ProcessGroup(click.Group):
+    """`run` and `explain`: their subcommands are the ids of the collection, and any path or URL of a process JSON."""
 
-    def __init__(self, *args: Any, start: Callable[..., None], **settings: Any) -> None:
-        super().__init__(*args, **settings)
+    def __init__(self, name: str, help_: str, start: Callable[..., None], common: tuple[click.Option, ...]) -> None:
+        super().__init__(name, help=help_, subcommand_metavar="PROCESS [OPTIONS]")
         self.start = start
+        self.common = common
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Ids of the collection."""
@@ -110,7 +149,7 @@ class RunGroup(click.Group):
         from local_runner.access import Access  # noqa: PLC0415
 
         process = catalog.load(cmd_name, Access(hosts=ctx.meta.get("hosts", ())))
-        return command(cmd_name, process, self.start)
+        return command(cmd_name, process, self.start, self.common)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -120,13 +159,15 @@ class RunGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-def command(name: str, process: Mapping[str, Any], start: Callable[..., None]) -> click.Command:
-    """Command of one process: its parameters as options, then those that all runs have.
+def command(
+    name: str, process: Mapping[str, Any], start: Callable[..., None], common: tuple[click.Option, ...]
+) -> click.Command:
+    """Command of one process: its parameters as options, then the common ones.
 
     `start(process, values, settings)` is called with the address of the process, the values of its parameters as they
-    were written, and the common settings.
+    were written, and the values of the common options.
     """
-    taken = {text for option in COMMON for text in option.opts} | {"--help", "--debug"}
+    taken = {text for option in common for text in option.opts} | {"--help", "--debug"}
     declared = {p["name"]: p for p in process.get("parameters") or [] if not parameters.is_cube(p)}
     own = [_option(p) for p in declared.values() if _flag(p["name"]) not in taken]
 
@@ -143,7 +184,7 @@ def command(name: str, process: Mapping[str, Any], start: Callable[..., None]) -
 
     return click.Command(
         name,
-        params=[*own, *COMMON],
+        params=[*own, *common],
         callback=callback,
         help=process.get("summary") or process.get("id"),
         epilog=_inputs_help(process),

@@ -13,7 +13,7 @@ from local_runner.demo.catalogue import write_catalogue
 from local_runner.demo.simulator import simulate
 from local_runner.describe import example
 
-COMMANDS = ("check", "demo", "describe", "list", "pairs", "run", "sync")
+COMMANDS = ("check", "demo", "describe", "explain", "list", "pairs", "run", "sync")
 PROCESS = {
     "id": "analysis",
     "summary": "An analysis.",
@@ -63,7 +63,7 @@ def process(tmp_path):
 @pytest.fixture
 def started(monkeypatch):
     calls = []
-    monkeypatch.setattr(cli.run, "start", lambda *args: calls.append(args))
+    monkeypatch.setattr(cli.cli.commands["run"], "start", lambda *args: calls.append(args))
     return calls
 
 
@@ -217,7 +217,7 @@ def test_sync_finds_nothing_stale():
 
 def test_every_option_has_help():
     named = [p for c in cli.cli.commands.values() for p in c.params if isinstance(p, click.Option)]
-    assert all(option.help for option in (*named, *options.COMMON))
+    assert all(option.help for option in (*named, *options.RUN))
 
 
 def test_example_names_what_must_be_given():
@@ -252,7 +252,7 @@ def test_bad_input_leaves_nothing(catalogue, tmp_path, args, code, message):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("option", ["--scheduler", "--profile", "--format"])
+@pytest.mark.parametrize("option", ["--profile", "--format"])
 def test_choice_that_is_none_names_those_there_are(catalogue, tmp_path, option):
     given = ["--input", f"data={catalogue}", "--pairs", "all", "--out", tmp_path / "out"]
     result = call("run", "slc_coherence", *given, option, "other")
