@@ -6,7 +6,10 @@ rioxarray (or in `attrs["crs"]`). In radar geometry `x` (range sample) and `y` (
 the primary image, both ascending, and there is no CRS.
 
 `attrs["stac"]` maps each UTC day ("2023-03-31") to the list of STAC items behind it, each `{"id", "href", "properties"}`;
-`attrs["dimension_types"]` maps a dimension to its openEO type where the name does not tell it.
+`attrs["dimension_types"]` maps a dimension to its openEO type where the name does not tell it. A coordinate of x or y with
+fewer than two cells has `attrs["step"]`, the signed size of a cell, where it is known.
+
+A vector cube has the dimension `geometry` instead of x and y, see `local_runner.vector`.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from pyproj.exceptions import CRSError
 from local_runner.errors import OpenEOError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Hashable, Iterable, Mapping
 
     import xarray as xr
 
@@ -32,12 +35,16 @@ T: Final = "t"
 BANDS: Final = "bands"
 Y: Final = "y"
 X: Final = "x"
+GEOMETRY: Final = "geometry"
+"""Dimension of a vector cube; its labels are shapely geometries."""
 DIMENSIONS: Final = (T, BANDS, Y, X)
 LABEL: Final = "label"
 """Dimension of a labelled array, the openEO array that callbacks work on."""
 
-_TYPE_BY_NAME: Final = {"t": "temporal", "time": "temporal", "bands": "bands", "band": "bands"} | dict.fromkeys(
-    ("x", "y", "z", "lat", "lon", "latitude", "longitude"), "spatial"
+_TYPE_BY_NAME: Final = (
+    {"t": "temporal", "time": "temporal", "bands": "bands", "band": "bands"}
+    | dict.fromkeys(("x", "y", "z", "lat", "lon", "latitude", "longitude"), "spatial")
+    | {GEOMETRY: "geometry"}
 )
 COORDINATE_BANDS: Final = (("latitude", "longitude"), ("lat", "lon"))
 """Band names that hold the position of each sample in degrees, as `resample_spatial(method="geocode")` looks for them."""
@@ -168,14 +175,41 @@ def with_crs(cube: xr.DataArray, crs: CRS | None) -> xr.DataArray:
     return bare if crs is None else bare.rio.write_crs(crs)
 
 
+def with_type(cube: xr.DataArray, dimension: str, kind: str) -> xr.DataArray:
+    """The cube with a dimension of that openEO type, told in its attributes where the name does not."""
+    types = {name: given for name, given in cube.attrs.get("dimension_types", {}).items() if name != dimension}
+    if _TYPE_BY_NAME.get(dimension, "other") != kind:
+        types[dimension] = kind
+    typed = cube.copy(deep=False)
+    typed.attrs = {key: value for key, value in cube.attrs.items() if key != "dimension_types"}
+    if types:
+        typed.attrs["dimension_types"] = types
+    return typed
+
+
 def spacing(cube: xr.DataArray) -> tuple[float, float]:
-    """Signed step (x, y) between cell centres; 1 where a dimension has one cell or no coordinate."""
+    """Signed step (x, y) between cell centres; 1 where a dimension has no coordinate, or one cell of unknown size."""
     return _step(cube, X), _step(cube, Y)
 
 
+def take_cells(cube: xr.DataArray, cells: Mapping[str, Any]) -> xr.DataArray:
+    """The rows and columns at these places (slices or indices), which remember their step where fewer than two are left."""
+    steps = dict(zip((X, Y), spacing(cube), strict=True))
+    taken = cube.isel(dict(cells))
+    return with_steps(taken, {d: steps[d] for d in cells if d in taken.coords and cube.sizes[d] > 0})
+
+
+def with_steps(cube: xr.DataArray, steps: Mapping[str, float]) -> xr.DataArray:
+    """The cube with the cell sizes of those axes kept that have too few cells to show them."""
+    short = {d: cube[d].assign_attrs(step=float(step)) for d, step in steps.items() if cube.sizes[d] < 2}
+    return cube.assign_coords(short) if short else cube
+
+
 def _step(cube: xr.DataArray, dimension: str) -> float:
-    if dimension not in cube.coords or cube.sizes[dimension] < 2:
+    if dimension not in cube.coords:
         return 1.0
+    if cube.sizes[dimension] < 2:
+        return float(cube[dimension].attrs.get("step", 1.0))
     values = cube[dimension].values
     return float(values[-1] - values[0]) / (values.size - 1)
 

@@ -19,10 +19,12 @@ from local_runner.cube import (
     require_spatial,
     same_grid,
     spacing,
+    take_cells,
     temporal_extent,
     to_time,
     utc_day,
     with_crs,
+    with_type,
 )
 from local_runner.errors import OpenEOError
 
@@ -213,6 +215,21 @@ def test_setting_a_crs_replaces_the_old_one_and_leaves_the_input(cube, crs):
 
 
 # Grids
+
+
+def test_one_cell_remembers_the_spacing():
+    cell = take_cells(grid(x=(10, 20, 30), y=(5, 3)), {"x": slice(1, 2), "y": [0]})
+    assert spacing(cell) == (10, -2)
+    assert spacing(take_cells(cell, {"x": slice(0), "y": slice(0)})) == (10, -2)
+    assert spacing(cell * 2) == (10, -2)
+    assert take_cells(grid(x=(10, 20, 30)), {"x": slice(0, 2)}).x.attrs == {}
+
+
+def test_the_type_of_a_dimension_is_told_where_the_name_does_not():
+    cube = grid()
+    assert with_type(cube, "x", "other").attrs == {"dimension_types": {"x": "other"}}
+    assert with_type(with_type(cube, "x", "other"), "x", "spatial").attrs == {}
+    assert cube.attrs == {}
 
 
 def test_spacing_is_signed_and_1_where_unknown():

@@ -20,6 +20,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from local_runner.errors import OpenEOError
 from local_runner.processes._types import Takes
+from local_runner.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,16 +51,19 @@ class Process:
 
     def check_names(self, given: typing.Iterable[str]) -> None:
         """Raise for an argument that the process does not have, or that it needs and does not get."""
+        for error in self.name_errors(given):
+            raise error
+
+    def name_errors(self, given: typing.Iterable[str]) -> typing.Iterator[OpenEOError]:
+        """One error for each argument that the process does not have, or that it needs and does not get."""
         names = set(given)
         for name in sorted(names - set(self.parameters)):
-            raise OpenEOError(
-                "ProcessParameterUnsupported",
-                f"An argument of {self.id} must be one of {tuple(self.parameters)}",
-                got=name,
-            )
+            must = f"An argument of {self.id} must be one of {tuple(self.parameters)}"
+            do = did_you_mean(name, self.parameters)
+            yield OpenEOError("ProcessParameterUnsupported", must, got=name, do=do)
         for name, parameter in self.parameters.items():
             if parameter.required and name not in names:
-                raise OpenEOError("ProcessParameterRequired", f"{self.id} must be given the argument {name!r}")
+                yield OpenEOError("ProcessParameterRequired", f"{self.id} must be given the argument {name!r}")
 
     def defaults(self, given: typing.Container[str]) -> dict[str, Any]:
         """Defaults of the arguments that are not given."""

@@ -1,17 +1,14 @@
-"""Element-wise functions and arrays, for scalars and cubes alike."""
+"""Element-wise functions, for scalars and cubes alike."""
 
 from __future__ import annotations
 
+import math
 import uuid
 from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 import numpy as np
 import xarray as xr
-from dask.array.core import elemwise
-
-from local_runner.cube import LABEL
-from local_runner.errors import OpenEOError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,55 +25,54 @@ def elementwise(function: Callable[..., Any], *values: Any) -> Any:
     an int where all inputs are and it is whole. Floating-point warnings are silenced: the result holds NaN or inf as IEEE 754
     says.
     """
-    values = tuple(_floating(v) if isinstance(v, xr.DataArray) else v for v in values)
-    if any(v is None for v in values):
-        cubes = [v for v in values if isinstance(v, xr.DataArray)]
-        return None if not cubes else xr.full_like(cubes[0], np.nan)
-
-    def quiet(*arrays: Any) -> Any:
-        with np.errstate(all="ignore"):
-            return function(*arrays)
-
-    if not any(isinstance(v, xr.DataArray) for v in values):
-        result = quiet(*(float(v) if isinstance(v, int) else v for v in values)).item()
-        return (
-            int(result)
-            if all(isinstance(v, int) for v in values) and abs(result) < _WHOLE and result % 1 == 0
-            else result
-        )
+    values = tuple(floating(v) if isinstance(v, xr.DataArray) else v for v in values)
     cubes = [v for v in values if isinstance(v, xr.DataArray)]
+    if any(v is None for v in values):
+        return xr.full_like(cubes[0], np.nan) if cubes else None
+    if not cubes:
+        result = quiet(function)(*(np.float64(v) if isinstance(v, int | float) else v for v in values)).item()
+        return _integer(result) if all(isinstance(v, int) for v in values) and abs(result) < _WHOLE else result
     if any(c.dims != cubes[0].dims or c.shape != cubes[0].shape for c in cubes):
         cubes = list(xr.broadcast(*cubes))
     operands = iter(cubes)
     arrays = [next(operands).data if isinstance(v, xr.DataArray) else v for v in values]
     if not any(isinstance(a, da.Array) for a in arrays):
-        return cubes[0].copy(deep=False, data=quiet(*arrays))
+        return cubes[0].copy(deep=False, data=quiet(function)(*arrays))
+    return cubes[0].copy(deep=False, data=_lazy(quiet(function), arrays))
+
+
+def _lazy(function: Callable[..., Any], arrays: list[Any]) -> Any:
+    """A dask array from arrays of one shape and numbers; `da.elemwise`, which asks for shapes and types, takes longer."""
     samples = [np.ones((), a.dtype) if hasattr(a, "dtype") else a for a in arrays]
-    dtype = np.asarray(quiet(*samples)).dtype
+    dtype = np.asarray(function(*samples)).dtype
+    dims = tuple(range(next(a.ndim for a in arrays if isinstance(a, da.Array))))
+    operands = [part for a in arrays for part in (a, dims if isinstance(a, np.ndarray | da.Array) else None)]
     # A name of its own: dask would pickle the function at every node to make one.
-    name = f"{getattr(function, '__name__', 'elementwise')}-{uuid.uuid4().hex}"
-    return cubes[0].copy(deep=False, data=elemwise(quiet, *arrays, dtype=dtype, name=name))
+    name = f"{function.__name__}-{uuid.uuid4().hex}"
+    return da.blockwise(function, dims, *operands, dtype=dtype, meta=np.empty((0,) * len(dims), dtype), name=name)
 
 
-def _floating(cube: xr.DataArray) -> xr.DataArray:
+def whole(function: Callable[..., Any], x: Any) -> Any:
+    """`elementwise` of a function with whole results: of a finite number an int; cubes keep their dtype, NaN has no integer."""
+    result = elementwise(function, x)
+    return _integer(result) if isinstance(result, float) else result
+
+
+def _integer(number: float) -> float:
+    return int(number) if math.isfinite(number) and number == int(number) else number
+
+
+def quiet(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function without floating-point warnings, wherever it is called."""
+
+    def silent(*arguments: Any, **keywords: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return function(*arguments, **keywords)
+
+    silent.__name__ = getattr(function, "__name__", "elementwise")
+    return silent
+
+
+def floating(cube: xr.DataArray) -> xr.DataArray:
+    """A cube of integers or booleans in float32, or float64 where that cannot hold them."""
     return cube.astype(np.result_type(cube.dtype, np.float32)) if cube.dtype.kind in "iub" else cube
-
-
-def is_array(value: Any) -> bool:
-    """Whether a value is a DataArray that holds an openEO array along `label`."""
-    return isinstance(value, xr.DataArray) and LABEL in value.dims
-
-
-def as_array(values: Any) -> xr.DataArray | list[Any]:
-    """A list with cubes among its elements as one DataArray along `label`; anything else as it is.
-
-    Elements may not be arrays themselves.
-    """
-    if isinstance(values, xr.DataArray) or not any(isinstance(v, xr.DataArray) for v in values):
-        return values if isinstance(values, xr.DataArray) else list(values)
-    template = next(v for v in values if isinstance(v, xr.DataArray))
-    if any(is_array(v) or isinstance(v, list) for v in values):
-        raise OpenEOError("ProcessParameterInvalid", "An array in a callback must have single values as elements")
-    whole = xr.zeros_like(template)
-    elements = [v if isinstance(v, xr.DataArray) else whole + (np.nan if v is None else v) for v in values]
-    return xr.concat(elements, dim=LABEL, coords="minimal", compat="override", join="override")

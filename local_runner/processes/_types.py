@@ -28,3 +28,4 @@ class Takes:
 OnValue = Annotated[Callback, Takes(("x", "context"))]
 OnArray = Annotated[Callback, Takes(("data", "context"))]
 OnPair = Annotated[Callback, Takes(("x", "y", "context"))]
+OnLabel = Annotated[Callback, Takes(("value", "context"))]

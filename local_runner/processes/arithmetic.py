@@ -1,12 +1,14 @@
-"""Arithmetic: null in, null out; integers stay integers where the result is whole."""
+"""Numbers: null in, null out; integers stay integers where the result is whole."""
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from local_runner.processes._support import elementwise
-from local_runner.processes._types import NumberOrNull
+from local_runner.errors import OpenEOError
+from local_runner.processes._support import elementwise, whole
+from local_runner.processes._types import Cube, Number, NumberOrNull
 
 
 def add(x: NumberOrNull, y: NumberOrNull) -> NumberOrNull:
@@ -64,34 +66,75 @@ def ln(x: NumberOrNull) -> NumberOrNull:
     return elementwise(np.log, x)
 
 
-def cos(x: NumberOrNull) -> NumberOrNull:
-    """Cosine of an angle in radians."""
-    return elementwise(np.cos, x)
+def log(x: NumberOrNull, base: NumberOrNull) -> NumberOrNull:
+    """Logarithm to a base; -inf at zero, NaN below; exact at powers of 2 and 10 where that is the base."""
+    exact = _LOGARITHMS.get(base) if isinstance(base, int | float) else None
+    return elementwise(exact, x) if exact else elementwise(lambda a, b: np.log(a) / np.log(b), x, base)
 
 
-def sin(x: NumberOrNull) -> NumberOrNull:
-    """Sine of an angle in radians."""
-    return elementwise(np.sin, x)
+_LOGARITHMS: dict[float, Any] = {2: np.log2, 10: np.log10, math.e: np.log}
 
 
-def arctan2(y: NumberOrNull, x: NumberOrNull) -> NumberOrNull:
-    """Angle of the point (x, y) in radians, in (-pi, pi]."""
-    return elementwise(np.arctan2, y, x)
+def sgn(x: NumberOrNull) -> NumberOrNull:
+    """1, 0 or -1: the sign of x."""
+    return whole(np.sign, x)
 
 
 def int_(x: NumberOrNull) -> NumberOrNull:
-    """The whole part of x, cut towards zero; cubes keep their dtype, because NaN has no integer."""
-    return math.trunc(x) if isinstance(x, float | int) and math.isfinite(x) else elementwise(np.trunc, x)
+    """The whole part of x, cut towards zero."""
+    return whole(np.trunc, x)
 
 
 def floor(x: NumberOrNull) -> NumberOrNull:
     """The greatest whole number not above x."""
-    return math.floor(x) if isinstance(x, float | int) and math.isfinite(x) else elementwise(np.floor, x)
+    return whole(np.floor, x)
 
 
 def ceil(x: NumberOrNull) -> NumberOrNull:
     """The smallest whole number not below x."""
-    return math.ceil(x) if isinstance(x, float | int) and math.isfinite(x) else elementwise(np.ceil, x)
+    return whole(np.ceil, x)
+
+
+def round_(x: NumberOrNull, p: int = 0) -> NumberOrNull:
+    """X to `p` digits after the decimal point (negative: to a power of ten), halves to the even digit."""
+    return elementwise(partial(np.round, decimals=p), x)
+
+
+def clip(x: NumberOrNull, min: Number | Cube, max: Number | Cube) -> NumberOrNull:
+    """The nearest to x between `min` and `max`, both included."""
+    if not isinstance(min, Cube) and not isinstance(max, Cube) and max < min:
+        raise OpenEOError("MinMaxSwapped", "The argument 'max' of clip must not be below 'min'", got=f"{min} and {max}")
+    return elementwise(np.clip, x, min, max)
+
+
+def linear_scale_range(
+    x: NumberOrNull,
+    inputMin: Number | Cube,  # noqa: N803  (the names of the specification)
+    inputMax: Number | Cube,  # noqa: N803
+    outputMin: Number | Cube = 0,  # noqa: N803
+    outputMax: Number | Cube = 1,  # noqa: N803
+) -> NumberOrNull:
+    """X, cut to the input range, from there to the output range in a straight line."""
+    return elementwise(_scale, x, inputMin, inputMax, outputMin, outputMax)
+
+
+def _scale(x: Any, low: Any, high: Any, new_low: Any, new_high: Any) -> Any:
+    return np.clip((x - low) / (high - low), 0.0, 1.0) * (new_high - new_low) + new_low
+
+
+def normalized_difference(x: NumberOrNull, y: NumberOrNull) -> NumberOrNull:
+    """(x - y) / (x + y); NaN where both are zero."""
+    return elementwise(lambda a, b: (a - b) / (a + b), x, y)
+
+
+def constant(x: Any) -> Any:
+    """X."""
+    return x
+
+
+def e() -> float:
+    """Euler's number."""
+    return math.e
 
 
 def pi() -> float:

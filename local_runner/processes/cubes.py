@@ -1,14 +1,21 @@
-"""Dimensions and labels of cubes, and merging."""
+"""Cubes without values, dimensions and labels of cubes."""
 
 from typing import Any, Literal
 
+import dask.array as da
 import numpy as np
 import xarray as xr
 
-from local_runner.cube import X, Y, dimension_type, labels, require_dimension, same_grid, to_time
+from local_runner.cube import dimension_type, labels, require_dimension, to_time, with_type
 from local_runner.errors import OpenEOError
 from local_runner.execution import Execution
-from local_runner.processes._types import Cube, Number, OnPair
+from local_runner.processes._types import Cube, Number
+from local_runner.vector import label_values
+
+
+def create_data_cube() -> Cube:
+    """A cube without dimensions; its one value is NaN."""
+    return xr.DataArray(da.full((), np.nan, np.float32))
 
 
 def add_dimension(
@@ -20,10 +27,11 @@ def add_dimension(
     """A new dimension with one label, before the others."""
     if name in data.dims:
         raise OpenEOError("DimensionExists", f"The new dimension must not be one of {tuple(data.dims)}", got=name)
+    spatial = [d for d in data.dims if dimension_type(data, d) == "spatial"]
+    if type == "spatial" and len(spatial) >= 3:
+        raise OpenEOError("DimensionExists", "A cube must have at most three spatial dimensions", got=spatial)
     result = data.drop_vars(name, errors="ignore").expand_dims({name: _coordinates([label], type)})
-    if dimension_type(result, name) != type:
-        result.attrs = {**result.attrs, "dimension_types": {**result.attrs.get("dimension_types", {}), name: type}}
-    return result
+    return with_type(result, name, type)
 
 
 def drop_dimension(data: Cube, name: str) -> Cube:
@@ -41,11 +49,8 @@ def rename_dimension(data: Cube, source: str, target: str) -> Cube:
     require_dimension(data, source)
     if target in data.dims:
         raise OpenEOError("DimensionExists", f"The new name must not be one of {tuple(data.dims)}", got=target)
-    kind = dimension_type(data, source)
-    result = data.rename({source: target})
-    if dimension_type(result, target) != kind:
-        result.attrs = {**result.attrs, "dimension_types": {**result.attrs.get("dimension_types", {}), target: kind}}
-    return result
+    result = data.drop_vars(target, errors="ignore").rename({source: target})
+    return with_type(result, target, dimension_type(data, source))
 
 
 def rename_labels(
@@ -86,12 +91,23 @@ def rename_labels(
     kept = [label for label, renamed in zip(old, new, strict=True) if label == renamed]
     if len(set(new)) != len(new):
         raise OpenEOError("LabelExists", f"target must not be one of the labels {tuple(kept)} that stay", got=target)
-    return data.assign_coords({dimension: _coordinates(new, dimension_type(data, dimension))})
+    kind = dimension_type(data, dimension)
+    if kind == "temporal" and data[dimension].dtype.kind != "M" and not all(map(_is_date, new)):
+        kind = "other"  # texts such as the labels of calendar periods may be renamed to texts
+    return data.assign_coords({dimension: _coordinates(new, kind)})
 
 
 def dimension_labels(data: Cube, dimension: str) -> list[Any]:
-    """The labels of a dimension."""
-    return labels(data, require_dimension(data, dimension))
+    """The labels of a dimension: numbers and texts, ISO 8601 for time and WKT for geometries."""
+    return label_values(data, require_dimension(data, dimension))
+
+
+def _is_date(label: Any) -> bool:
+    try:
+        to_time(label)
+    except ValueError:
+        return False
+    return True
 
 
 def _coordinates(new: list[Any], kind: str) -> Any:
@@ -104,101 +120,3 @@ def _coordinates(new: list[Any], kind: str) -> Any:
             ) from error
     mixed = len({isinstance(label, str) for label in new}) > 1
     return np.array(new, dtype=object if mixed else None)
-
-
-def merge_cubes(cube1: Cube, cube2: Cube, overlap_resolver: OnPair | None = None, context: Any = None) -> Cube:
-    """Two cubes on one grid as one.
-
-    Labels that only one cube has are put side by side, those of `cube2` behind (time in order); what neither cube has is NaN.
-    Where labels are common to both, `overlap_resolver` decides. A cube with fewer dimensions is used for every label of the
-    dimensions that it lacks; if no label of a dimension that both have is common, that needs no resolver. The grids must be
-    equal: nothing is resampled here.
-    """
-    if {X, Y} & (set(cube1.dims) | set(cube2.dims)) and not same_grid(cube1, cube2):
-        do = "Use resample_cube_spatial or resample_spatial first"
-        got = f"{ {d: cube1.sizes.get(d) for d in (Y, X)} } and { {d: cube2.sizes.get(d) for d in (Y, X)} }"
-        raise OpenEOError("FeatureUnsupported", "The cubes must have the same grid", got=got, do=do)
-    if not set(cube2.dims) <= set(cube1.dims) and not set(cube1.dims) <= set(cube2.dims):
-        dims = (tuple(cube1.dims), tuple(cube2.dims))
-        raise OpenEOError("DimensionMismatch", "One cube must have all dimensions of the other", got=dims)
-    cube2 = _like(cube1, cube2)
-    common = [str(d) for d in cube1.dims if d in cube2.dims and d not in (X, Y)]
-    differing = [d for d in common if labels(cube1, d) != labels(cube2, d)]
-    wide1, wide2 = _broadcast(cube1, cube2)
-    order = list((cube1 if cube1.ndim >= cube2.ndim else cube2).dims)
-    if any(not set(labels(cube1, d)) & set(labels(cube2, d)) for d in differing):
-        join = _side_by_side if len(differing) == 1 else _union
-        return join(wide1, wide2, differing).transpose(*order)
-    if overlap_resolver is None:
-        raise OpenEOError(
-            "OverlapResolverMissing",
-            "Cubes with common labels must come with an overlap_resolver",
-            got=_common(cube1, cube2, common),
-        )
-    return _resolved(wide1, wide2, differing, overlap_resolver, context).transpose(*order)
-
-
-def _like(cube1: Cube, cube2: Cube) -> Cube:
-    """`cube2` with its labels in the order of `cube1`, and without differences in the last digit of x and y."""
-    for d in cube2.dims:
-        here, there = (labels(c, str(d)) if d in c.dims else [] for c in (cube1, cube2))
-        if d not in (X, Y) and here != there and set(here) == set(there):
-            cube2 = cube2.isel({d: [there.index(label) for label in here]})
-    return cube2.assign_coords({d: cube1[d] for d in (X, Y) if d in cube1.coords and d in cube2.dims})
-
-
-def _common(cube1: Cube, cube2: Cube, dimensions: list[str]) -> dict[str, list[Any]]:
-    return {d: [label for label in labels(cube1, d) if label in labels(cube2, d)] for d in dimensions}
-
-
-def _broadcast(cube1: Cube, cube2: Cube) -> tuple[Cube, Cube]:
-    def widen(cube: Cube, other: Cube) -> Cube:
-        for d in other.dims:
-            if d not in cube.dims:
-                cube = cube.expand_dims({d: other[d] if d in other.coords else other.sizes[d]})
-        return cube
-
-    wide1 = widen(cube1, cube2)
-    return wide1, widen(cube2, cube1).transpose(*wide1.dims)
-
-
-def _side_by_side(cube1: Cube, cube2: Cube, differing: list[str]) -> Cube:
-    result = xr.concat(
-        [cube1, cube2], dim=differing[0], coords="minimal", compat="override", join="override", combine_attrs="override"
-    )
-    return result.sel({d: _joined_labels(cube1, cube2, d) for d in differing})
-
-
-def _union(cube1: Cube, cube2: Cube, differing: list[str]) -> Cube:
-    """The cubes on the labels of both, that of `cube1` where they have common ones."""
-    joined = {d: _joined_labels(cube1, cube2, d) for d in differing}
-    return cube1.reindex(joined).where(_covered(cube1, joined), cube2.reindex(joined)).assign_attrs(cube1.attrs)
-
-
-def _resolved(cube1: Cube, cube2: Cube, differing: list[str], resolver: OnPair, context: Any) -> Cube:
-    both = {d: [label for label in cube1[d].values if label in cube2[d].values] for d in differing}
-    first, second = (cube1.sel(both), cube2.sel(both)) if both else (cube1, cube2)
-    merged = resolver(x=first, y=second, context=context)
-    if not isinstance(merged, xr.DataArray):
-        merged = xr.full_like(
-            first, np.nan if merged is None else merged, dtype=np.result_type(first.dtype, np.float32)
-        )
-    merged.attrs = cube1.attrs
-    if not differing:
-        return merged
-    joined = {d: _joined_labels(cube1, cube2, d) for d in differing}
-    return merged.reindex(joined).where(_covered(merged, joined), _union(cube1, cube2, differing))
-
-
-def _joined_labels(cube1: Cube, cube2: Cube, dimension: str) -> Any:
-    values = [*cube1[dimension].values, *(v for v in cube2[dimension].values if v not in cube1[dimension].values)]
-    return sorted(values) if dimension_type(cube1, dimension) == "temporal" else values
-
-
-def _covered(cube: Cube, joined: dict[str, Any]) -> xr.DataArray:
-    """Where among the labels `joined` a cube has values of its own, NaN or not."""
-    covered = xr.DataArray(True)
-    for d, values in joined.items():
-        inside = [v in cube[d].values for v in values]
-        covered = covered & xr.DataArray(inside, dims=d, coords={d: values})
-    return covered

@@ -5,8 +5,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from local_runner.errors import OpenEOError
+from local_runner.processes._along import reduced
+from local_runner.processes._arrays import as_array, size
 from local_runner.processes._support import elementwise
-from local_runner.processes._types import BooleanOrNull
+from local_runner.processes._types import Array, BooleanOrNull
 
 
 def and_(x: BooleanOrNull, y: BooleanOrNull) -> BooleanOrNull:
@@ -27,11 +30,52 @@ def or_(x: BooleanOrNull, y: BooleanOrNull) -> BooleanOrNull:
     return None if x is None or y is None else False
 
 
+def xor(x: BooleanOrNull, y: BooleanOrNull) -> BooleanOrNull:
+    """True if exactly one is true, null if one is null, else false."""
+    if isinstance(x, xr.DataArray) or isinstance(y, xr.DataArray):
+        return elementwise(_xor, _as_number(x), _as_number(y))
+    return None if x is None or y is None else x is not y
+
+
 def not_(x: BooleanOrNull) -> BooleanOrNull:
     """The opposite; null stays null."""
     if isinstance(x, xr.DataArray):
         return elementwise(lambda a: 1 - np.asarray(a, np.float32), x)
     return None if x is None else not x
+
+
+def all_(data: Array, ignore_nodata: bool = True) -> BooleanOrNull:
+    """Whether no element is false; null if one is null, that counts, and none is false."""
+    return _decided(data, ignore_nodata, by=False)
+
+
+def any_(data: Array, ignore_nodata: bool = True) -> BooleanOrNull:
+    """Whether an element is true; null if one is null, that counts, and none is true."""
+    return _decided(data, ignore_nodata, by=True)
+
+
+def _decided(data: Array, ignore_nodata: bool, *, by: bool) -> BooleanOrNull:
+    """`by` if an element is that, else null or the opposite."""
+    array = as_array(data)
+    if isinstance(array, xr.DataArray):
+        return _decided_along(array, ignore_nodata, by=by) if size(array) else not by
+    if any(not isinstance(v, bool | None) for v in array):
+        raise OpenEOError("ProcessParameterInvalid", "The elements of data must be booleans or null", got=array)
+    if by in array:
+        return by
+    return None if None in array and not ignore_nodata else not by
+
+
+def _decided_along(array: xr.DataArray, ignore_nodata: bool, *, by: bool) -> xr.DataArray:
+    decides = elementwise(lambda a: ((a != 0) == by).astype(np.float32) * ~np.isnan(a), array)
+    found = reduced(decides, "max")
+    undecided = reduced(elementwise(lambda a: np.isnan(a).astype(np.float32), array), "max")
+
+    def decide(found: Any, null: Any) -> Any:
+        otherwise = np.float32(not by) if ignore_nodata else np.where(null > 0, np.float32(np.nan), np.float32(not by))
+        return np.where(found > 0, np.float32(by), otherwise)
+
+    return elementwise(decide, found, undecided)
 
 
 def if_(value: BooleanOrNull, accept: Any, reject: Any = None) -> Any:
@@ -50,6 +94,11 @@ def _choose(value: Any, accept: Any, reject: Any) -> Any:
 def _and(x: Any, y: Any) -> Any:
     null = np.where(np.isnan(x) | np.isnan(y), np.float32(np.nan), np.float32(1))
     return np.where((x == 0) | (y == 0), np.float32(0), null)
+
+
+def _xor(x: Any, y: Any) -> Any:
+    null = np.isnan(x) | np.isnan(y)
+    return np.where(null, np.float32(np.nan), ((x == 0) != (y == 0)).astype(np.float32))
 
 
 def _as_number(value: BooleanOrNull) -> Any:

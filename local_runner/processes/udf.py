@@ -18,4 +18,4 @@ def run_udf(
         raise OpenEOError("ProcessParameterInvalid", "The data of run_udf must be a raster cube", got=data)
     function = make_udf(udf, runtime, version, context, execution=execution)
     size = (data.sizes[Y], data.sizes[X])
-    return run_over_chunks(data, function, Chunks("run_udf", size), execution.profile)
+    return run_over_chunks(data, function, Chunks("run_udf", size), execution)

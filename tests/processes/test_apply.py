@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from local_runner import evaluate
+from local_runner.cube import dimension_type
 from local_runner.errors import OpenEOError
 from tests.processes import UTM, call, callback, graph, make_cube, node, on_map, output, parameter, unreadable
 
@@ -79,6 +80,14 @@ class TestApply:
         result = call("apply", data=CUBE, process=callback("if", value=True, accept=value))
         assert np.array_equal(result, np.full(CUBE.shape, expected), equal_nan=True)
 
+    def test_a_dimension_called_label_is_refused(self):
+        cube = CUBE.rename(t="label")
+        with pytest.raises(OpenEOError, match=r"^FeatureUnsupported: .*called 'label'.*Use rename_dimension first"):
+            call("apply", data=cube, process=DOUBLE)
+        with pytest.raises(OpenEOError, match=r"^FeatureUnsupported: .*called 'label'.*Use rename_dimension first"):
+            reduced(SUM, cube)
+        assert np.allclose(reduced(SUM, cube, dimension="label"), CUBE.sum("t"))
+
     def test_a_text_is_no_pixel(self):
         with pytest.raises(OpenEOError, match=r"^ProcessParameterInvalid: The callback must return a number.*'a'"):
             call("apply", data=CUBE, process=callback("text_concat", data=["a"]))
@@ -112,6 +121,16 @@ class TestApplyDimension:
         result = band(SWAP, target_dimension="swapped")
         assert result.dims == ("t", "swapped", "y", "x")
         assert result.swapped.values.tolist() == [0, 1]
+
+    @pytest.mark.parametrize("name", ["chip", "time"])
+    def test_a_new_dimension_is_of_type_other(self, name):
+        assert dimension_type(band(SWAP, target_dimension=name), name) == "other"
+
+    def test_labels_alone_fill_the_cube(self):
+        labels = graph(labels=node("array_labels", data=DATA), count=node("array_create", data=[3, None]))
+        result = band(labels)
+        assert bool((result.sel(bands="a") == 3).all())
+        assert bool(result.sel(bands="b").isnull().all())
 
     def test_a_dimension_of_one_label_may_be_the_target(self):
         result = band(SWAP, CUBE.isel(t=[0]), target_dimension="t")
@@ -184,13 +203,6 @@ class TestReduceDimension:
 
 
 class TestNeighborhood:
-    def test_without_a_udf_another_process_is_named(self):
-        size = [{"dimension": d, "value": 16, "unit": "px"} for d in "xy"]
-        with pytest.raises(
-            OpenEOError, match=r"^FeatureUnsupported: .*must be a run_udf, instead got .*Use apply_kernel"
-        ):
-            call("apply_neighborhood", data=CUBE, process=SUM, size=size)
-
     @pytest.mark.parametrize("wrong", [{"unit": "m"}, {"value": 2.5}, {"value": -1}, {"value": "P1D"}])
     def test_sizes_are_whole_pixels(self, wrong):
         size = [{"dimension": "x", "value": 16, "unit": "px"} | wrong]
@@ -198,8 +210,18 @@ class TestNeighborhood:
             call("apply_neighborhood", data=CUBE, process=SUM, size=size)
 
     def test_dates_are_taken_together_or_one_by_one(self):
-        with pytest.raises(OpenEOError, match=r"^FeatureUnsupported: size along t must be null \(all dates\) or 'P1D'"):
+        with pytest.raises(
+            OpenEOError, match=r"^FeatureUnsupported: Sizes along t must be whole .* 'P1D' for each date"
+        ):
             call("apply_neighborhood", data=CUBE, process=SUM, size=[{"dimension": "t", "value": "P1M"}])
+
+    @pytest.mark.parametrize("entry", [{"dimension": "bands", "value": 1}, {"dimension": "t", "value": 3}])
+    def test_a_udf_gets_all_labels(self, entry):
+        udf = callback("run_udf", data=DATA, udf="\n", runtime="Python")
+        cube = make_cube(t=3, bands=("a", "b"))
+        overlap = [entry | {"value": 1}] if entry["dimension"] == "t" else None
+        with pytest.raises(OpenEOError, match=r"^FeatureUnsupported: A UDF must get all labels of (bands|t), or 'P1D'"):
+            call("apply_neighborhood", data=cube, process=udf, size=[entry], overlap=overlap)
 
     def test_a_missing_dimension(self):
         with pytest.raises(OpenEOError, match=r"^DimensionNotAvailable: "):

@@ -44,7 +44,7 @@ def test_array_create_in_array_create_is_refused():
     outer = graph(
         a=node("array_element", data=DATA, index=0), inner=inner, new=node("array_create", data=[output("inner")])
     )
-    with pytest.raises(OpenEOError, match=r"^ProcessParameterInvalid: The callback must return a number"):
+    with pytest.raises(OpenEOError, match=r"^ProcessParameterInvalid: An array in a callback must have single values"):
         over_bands(make_cube(bands=("a", "b")), outer)
 
 
@@ -54,10 +54,9 @@ def test_array_concat_of_lists():
 
 def test_array_concat_keeps_labels_only_of_both():
     both = call("array_concat", array1=labelled([1, 2], ["a", "b"]), array2=labelled([3], ["c"]))
-    one = call("array_concat", array1=labelled([1, 2], ["a", "b"]), array2=[3])
     assert both.label.values.tolist() == ["a", "b", "c"]
-    assert both.values.tolist() == one.values.tolist() == [1, 2, 3]
-    assert "label" not in one.coords
+    assert both.values.tolist() == [1, 2, 3]
+    assert call("array_concat", array1=labelled([1, 2], ["a", "b"]), array2=[3]) == [1, 2, 3]
 
 
 def test_array_concat_refuses_a_common_label():
@@ -79,7 +78,7 @@ def test_array_element_by_index(index, expected):
 
 
 def test_array_element_by_label():
-    assert call("array_element", data=labelled([1, 2], ["a", "b"]), label="b").item() == 2
+    assert call("array_element", data=labelled([1, 2], ["a", "b"]), label="b") == 2
 
 
 @pytest.mark.parametrize("where", [{"index": 5}, {"index": -1}])
@@ -156,3 +155,129 @@ def test_array_labels():
     assert call("array_labels", data=labelled([1, 2], ["a", "b"])) == ["a", "b"]
     assert call("array_labels", data=["x", None]) == [0, 1]
     assert all(type(label) is int for label in call("array_labels", data=["x", None]))
+
+
+def test_array_create_labeled():
+    result = call("array_create_labeled", data=[1, None], labels=["a", 2])
+    assert result.dims == ("label",)
+    assert result.label.values.tolist() == ["a", 2]
+    assert np.array_equal(result, [1, np.nan], equal_nan=True)
+
+
+@pytest.mark.parametrize("data", [[1, 2], ["a", "b"], [True, False], [1, "a"], [[1], [2, 3]], [None, True], []])
+def test_array_create_labeled_holds_any_type(data):
+    array = call("array_create_labeled", data=data, labels=list(range(len(data))))
+    values = [call("array_element", data=array, index=i) for i in range(len(data))]
+    assert values == data
+    assert [type(v) for v in values] == [type(v) for v in data]
+
+
+def test_array_create_labeled_of_bands():
+    cube = make_cube(bands=("a", "b"))
+    process = graph(
+        new=node("array_create_labeled", data=DATA, labels=["p", "q"]),
+        q=node("array_element", data=output("new"), label="q"),
+    )
+    assert np.array_equal(call("reduce_dimension", data=cube, reducer=process, dimension="bands"), cube[1])
+
+
+def test_array_create_labeled_needs_a_label_for_each_element():
+    with pytest.raises(OpenEOError, match=r"^ArrayLengthMismatch: .*, instead got '2 and 1'"):
+        call("array_create_labeled", data=[1, 2], labels=["a"])
+    with pytest.raises(OpenEOError, match=r"^ProcessParameterInvalid: The labels must be unique, instead got"):
+        call("array_create_labeled", data=[1, 2], labels=["a", "a"])
+
+
+@pytest.mark.parametrize("value", [3, None, "x", [4]])
+def test_array_append(value):
+    assert call("array_append", data=[1, 2], value=value) == [1, 2, value]
+
+
+@pytest.mark.parametrize(("label", "expected"), [({}, ["a", "b", 2]), ({"label": "c"}, ["a", "b", "c"])])
+def test_array_append_labels_the_new_element(label, expected):
+    result = call("array_append", data=labelled([1, 2], ["a", "b"]), value=3, **label)
+    assert result.label.values.tolist() == expected
+    assert result.values.tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("code", "data", "label"),
+    [
+        ("ArrayNotLabeled", [1], "a"),
+        ("LabelExists", labelled([1], ["a"]), "a"),
+        ("LabelExists", labelled([1], [1]), None),
+    ],
+)
+def test_array_append_refuses_the_label(code, data, label):
+    with pytest.raises(OpenEOError, match=f"^{code}: .* label"):
+        call("array_append", data=data, value=2, label=label)
+
+
+@pytest.mark.parametrize(
+    ("values", "where", "expected"),
+    [
+        (["b"], {"index": 1, "length": 1}, ["a", "b", None]),
+        (["x", "y"], {"index": 1}, ["a", "x", "y", 4, None]),
+        ([], {"index": 0, "length": 2}, [None]),
+        ([], {"index": 1, "length": 10}, ["a"]),
+        (["z"], {"index": 3}, ["a", 4, None, "z"]),
+        ([], {"index": 1}, ["a", 4, None]),
+    ],
+)
+def test_array_modify(values, where, expected):
+    assert call("array_modify", data=["a", 4, None], values=values, **where) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [(labelled([7], ["c"]), ["a", "c"]), ([], ["a"]), ([7], None)],
+)
+def test_array_modify_keeps_labels_of_both(values, expected):
+    result = call("array_modify", data=labelled([1, 2], ["a", "b"]), values=values, index=1, length=1)
+    assert (result if expected is None else result.label.values.tolist()) == (expected or [1, 7])
+
+
+def test_array_modify_puts_labels_where_it_puts_values():
+    result = call("array_modify", data=labelled([1, 2], ["a", "b"]), values=labelled([7], ["c"]), index=1)
+    assert result.label.values.tolist() == ["a", "c", "b"]
+    assert result.values.tolist() == [1, 7, 2]
+
+
+def test_array_modify_of_nothing_takes_the_labels():
+    result = call("array_modify", data=[], values=labelled([1], ["a"]), index=0)
+    assert result.label.values.tolist() == ["a"]
+    assert call("array_modify", data=[], values=[], index=0) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments"),
+    [
+        ("ArrayElementNotAvailable", {"data": [1, 2], "values": [3], "index": 3}),
+        ("ArrayElementNotAvailable", {"data": [1, 2], "values": [3], "index": -1}),
+        ("ArrayLabelConflict", {"data": labelled([1], ["a"]), "values": labelled([2], ["a"]), "index": 0}),
+        ("ProcessParameterInvalid", {"data": [1], "values": [], "index": 0, "length": -1}),
+    ],
+)
+def test_array_modify_errors(code, arguments):
+    with pytest.raises(OpenEOError, match=f"^{code}: .* must "):
+        call("array_modify", **arguments)
+
+
+@pytest.mark.parametrize(("label", "index"), [("b", 1), (2023, 2), ("x", None), ("2023", None)])
+def test_array_find_label(label, index):
+    array = labelled([1, 2, 3], np.array(["a", "b", 2023], object))
+    assert call("array_find_label", data=array, label=label) == index
+    assert call("array_find_label", data=[1, 2, 3], label=0) is None
+
+
+@pytest.mark.parametrize("label", ["2023-03-31", "2023-03-31T05:50:33Z"])
+def test_array_find_label_of_a_date(label):
+    process = callback("array_find_label", data=DATA, label=label)
+    assert (call("reduce_dimension", data=make_cube(t=3), reducer=process, dimension="t") == 1).all()
+
+
+@pytest.mark.parametrize(("repeat", "labels"), [(1, ["a", "b"]), (2, [0, 1, 2, 3])])
+def test_array_create_keeps_labels_unless_it_repeats(repeat, labels):
+    made = call("array_create", data=labelled([5, 6], ["a", "b"]), repeat=repeat)
+    assert call("array_labels", data=made) == labels
+    assert list(made) == [5, 6] * repeat

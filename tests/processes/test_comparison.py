@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from tests.processes import call, make_cube
+from tests.processes import call, make_cube, unreadable
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,70 @@ def test_cube_has_no_order_with_a_boolean():
     cube = make_cube()
     assert call("gt", x=cube, y=False).shape == cube.shape
     assert not call("gt", x=cube, y=False).values.any()
+
+
+@pytest.mark.parametrize("process_id", ["gte", "lte"])
+@pytest.mark.parametrize("x", ["a", True, False])
+def test_what_has_no_order_may_be_equal(process_id, x):
+    assert call(process_id, x=x, y=x) is True
+
+
+@pytest.mark.parametrize(
+    ("x", "low", "high", "expected"),
+    [(1, 0, 1, True), (0, 0, 1, True), (2, 0, 1, False), (0.5, 1, 0, False), ("0.5", 0, 1, False), (True, 0, 1, False)],
+)
+def test_between(x, low, high, expected):
+    assert call("between", x=x, min=low, max=high) is expected
+
+
+def test_between_without_the_maximum():
+    assert call("between", x=1, min=0, max=1, exclude_max=True) is False
+    assert call("between", x=0, min=0, max=1, exclude_max=True) is True
+
+
+def test_between_null_is_null():
+    assert call("between", x=None, min=1, max=0) is None
+
+
+def test_between_in_a_cube():
+    cube = make_cube(y=1, x=4).copy(data=np.array([[0.0, 1.0, 2.0, np.nan]], np.float32))
+    inside = call("between", x=cube, min=1, max=2, exclude_max=True)
+    assert np.array_equal(inside.values[0], [0, 1, 0, np.nan], equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("x", "nan", "nodata", "valid"),
+    [
+        (1, False, False, True),
+        (math.nan, True, False, False),
+        (math.inf, False, False, False),
+        (None, False, True, False),
+        ("NaN", False, False, True),
+        ([math.nan], False, False, True),
+        ([None, None], False, False, True),
+        ({"nan": math.nan}, False, False, True),
+        (False, False, False, True),
+    ],
+)
+def test_what_a_value_is(x, nan, nodata, valid):
+    assert call("is_nan", x=x) is nan
+    assert call("is_nodata", x=x) is nodata
+    assert call("is_valid", x=x) is valid
+
+
+@pytest.mark.parametrize(
+    ("process_id", "expected"), [("is_nan", [0, 0, 1]), ("is_nodata", [0, 0, 1]), ("is_valid", [1, 0, 0])]
+)
+def test_nan_of_a_cube_is_no_data(process_id, expected):
+    cube = make_cube(y=1, x=3).copy(data=np.array([[1, np.inf, np.nan]], np.float32))
+    result = call(process_id, x=cube)
+    assert result.dtype == np.float32
+    assert result.values[0].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("process_id", "arguments"), [("between", {"min": 0, "max": 1}), ("is_valid", {}), ("gte", {"y": 1})]
+)
+def test_nothing_is_read_while_the_graph_is_evaluated(process_id, arguments):
+    cube = unreadable(make_cube())
+    assert call(process_id, x=cube, **arguments).shape == cube.shape

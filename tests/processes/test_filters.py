@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from pyproj import CRS, Transformer
 
+from local_runner.cube import spacing
 from local_runner.errors import OpenEOError
 from tests.processes import UTM, call, make_cube, on_map, unreadable
 
@@ -33,6 +34,9 @@ class TestTemporal:
     def test_no_date_inside_names_those_there_are(self):
         with pytest.raises(OpenEOError, match=r"^NoDataAvailable: .*2023-03-19T05:50:33Z.*Choose among these dates"):
             self.dates("2022-01-01", "2022-01-02", profile="geopyspark")
+
+    def test_no_date_inside_is_an_empty_cube_by_the_specification(self):
+        assert self.dates("2022-01-01", "2022-01-02") == []
 
     @pytest.mark.parametrize("extent", [(None, None), ("2023-03-31",), ("noon", None)])
     def test_what_is_no_interval(self, extent):
@@ -66,6 +70,11 @@ class TestBands:
             OpenEOError, match=r"^BandNotAvailable: A band must be one of \('a', 'b'\), instead got \['z'\]"
         ):
             call("filter_bands", data=make_cube(bands=("a", "b")), bands=["a", "z"], profile="geopyspark")
+
+    def test_a_band_that_is_not_there_is_left_out_by_the_specification(self):
+        cube = make_cube(bands=("a", "b"))
+        assert call("filter_bands", data=cube, bands=["z", "b"]).bands.values.tolist() == ["b"]
+        assert call("filter_bands", data=cube, bands=["z"]).shape == (0, 5, 7)
 
     def test_a_cube_without_bands(self):
         with pytest.raises(OpenEOError, match=r"^DimensionMissing: "):
@@ -104,7 +113,27 @@ class TestBoxOnAMap:
 
     def test_nothing_inside(self):
         with pytest.raises(OpenEOError, match=r"^NoDataAvailable: The box must cover at least one pixel"):
-            call("filter_bbox", data=self.cube, extent=box(0, 0, 1, 1))
+            call("filter_bbox", data=self.cube, extent=box(0, 0, 1, 1), profile="geopyspark")
+
+    def test_nothing_inside_is_an_empty_cube_by_the_specification(self):
+        result = call("filter_bbox", data=self.cube, extent=box(0, 0, 1, 1))
+        assert result.dims == ("y", "x")
+        assert result.shape == (0, 0)
+        assert spacing(result) == (10, -10)
+
+    @pytest.mark.parametrize("wrong", [box(0, 2, 1, 1), box(2, 0, 1, 1, crs=32631)])
+    def test_edges_in_the_wrong_order(self, wrong):
+        with pytest.raises(OpenEOError, match=r"^ProcessParameterInvalid: A box must have south <= north"):
+            call("filter_bbox", data=self.cube, extent=wrong)
+
+    def test_one_pixel_keeps_its_size(self):
+        extent = box(500_024, 5_799_964, 500_026, 5_799_966, crs=32631)
+        result = call("filter_bbox", data=self.cube, extent=extent)
+        assert result.shape == (1, 1)
+        assert spacing(result) == (10, -10)
+        finer = call("resample_spatial", data=result, resolution=5)
+        assert finer.x.values.tolist() == [500_022.5, 500_027.5]
+        assert finer.y.values.tolist() == [5_799_967.5, 5_799_962.5]
 
     def test_nothing_is_read(self):
         cube = unreadable(self.cube)
@@ -163,7 +192,7 @@ class TestBoxInRadarGeometry:
 
     def test_without_position_bands(self):
         with pytest.raises(
-            OpenEOError, match=r"^ProcessParameterInvalid: A box on a cube in radar geometry needs one of"
+            OpenEOError, match=r"^ProcessParameterInvalid: A place on a cube in radar geometry needs one of"
         ):
             call("filter_bbox", data=make_cube(bands=("a",)), extent=box(4, 52, 5, 53))
 

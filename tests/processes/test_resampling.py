@@ -189,7 +189,8 @@ def test_geocode_is_handed_on(monkeypatch):
     calls = []
     monkeypatch.setattr("local_runner.geocode.geocode", lambda cube, **options: calls.append(options) or cube)
     resample(make_cube(), projection="EPSG:32631", resolution=[20, 10], method="geocode")
-    assert calls == [{"crs": UTM, "resolution": (20.0, 10.0), "planning": False}]
+    (options,) = calls
+    assert (options["crs"], options["resolution"], options["planning"]) == (UTM, (20.0, 10.0), False)
 
 
 @pytest.mark.parametrize("arguments", [{"projection": 32631}, {"resolution": 20}])

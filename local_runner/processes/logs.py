@@ -1,0 +1,26 @@
+"""Runtime information."""
+
+import logging
+from typing import Any, Literal
+
+import xarray as xr
+
+from local_runner.errors import repr_of
+
+_LOGGER = logging.getLogger("local_runner.inspect")
+
+
+def inspect(
+    data: Any, message: str = "", code: str = "User", level: Literal["error", "warning", "info", "debug"] = "info"
+) -> Any:
+    """The data, after a line in the log of what it is; of a cube dimensions and number type, no values."""
+    text = " ".join(part for part in (message, _summary(data)) if part)
+    _LOGGER.log(logging.getLevelNamesMapping()[level.upper()], "%s: %s", code, text)
+    return data
+
+
+def _summary(data: Any) -> str:
+    if not isinstance(data, xr.DataArray):
+        return repr_of(data)
+    sizes = ", ".join(f"{name} {count}" for name, count in data.sizes.items())
+    return f"cube ({sizes}) {data.dtype}"
