@@ -9,6 +9,11 @@ from local_runner.processes import _process, registry
 from local_runner.processes._types import OnValue
 
 
+def pytest_configure(config):
+    """Catalogues in radar geometry are the main use here; that a back-end could not load them is no news to the tests."""
+    config.addinivalue_line("filterwarnings", r"ignore:\[geopyspark G45\]")
+
+
 @pytest.fixture
 def calls(monkeypatch):
     """Processes `load`, `note`, `pair` and `each` of the tests; the list of the calls, each (process id, argument)."""

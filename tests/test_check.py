@@ -3,7 +3,7 @@ import copy
 import pytest
 
 from local_runner import catalog
-from local_runner.check import check, declared_dependencies
+from local_runner.check import check
 
 UDF = """import numpy as np
 import xarray as xr
@@ -153,42 +153,10 @@ def test_process_must_not_save():
     assert found(process) == [("save", "SaveResultInside")]
 
 
-@pytest.mark.parametrize(
-    ("process", "code"),
-    [
-        (with_udf("from __future__ import annotations\n" + UDF), "UdfInvalid"),
-        (with_udf(UDF.replace("-> xr.DataArray", "")), "UdfInvalid"),
-        (with_udf(UDF.replace("cube", "data")), "UdfInvalid"),
-        (with_udf(UDF + UDF), "UdfInvalid"),
-        (with_udf("def apply_datacube(\n"), "UdfInvalid"),
-        (with_udf("import rasterio\n" + UDF), "UdfImport"),
-        (with_udf("import local_runner.cube\n" + UDF), "UdfImport"),
-        (with_udf("# apply_metadata\n" + UDF), "UdfApplyMetadata"),
-        (with_udf(context={"factor": 1, "more": 2}), "UdfContext"),
-        (with_udf(context={}), "UdfContext"),
-        (with_udf(context=None), "UdfContext"),
-    ],
-)
-def test_mistakes_in_a_udf(process, code):
-    findings = [pair for pair in found(process) if pair[1] != "ParameterUnused"]
-    assert findings == [("scale/udf", code)]
-
-
-def test_context_that_is_a_reference_is_not_compared():
-    assert ("scale/udf", "UdfContext") not in found(with_udf(context={"from_parameter": "factor"}))
-
-
-def test_dependencies_of_a_udf_may_be_declared():
-    block = '# /// script\n# dependencies = [\n#   "rasterio>=1.3",\n#   "pyproj",\n# ]\n# ///\n'
-    text = block + "import pyproj\nimport rasterio\n" + UDF
-    assert declared_dependencies(text) == {"rasterio", "pyproj"}
-    assert check(with_udf(text)) == []
-
-
 def test_limits_of_the_back_end_are_findings_of_its_profile_only():
     process = changed()
     process["process_graph"]["scale"]["arguments"]["overlap"] = [PX[0]]
-    (finding,) = check(process, profile="geopyspark")
+    (finding,) = [f for f in check(process, profile="geopyspark") if f.severity == "error"]
     assert (finding.node, finding.code) == ("scale", "FeatureUnsupported")
     assert finding.message.startswith("[geopyspark G18] overlap must be zero or non-zero in both x and y")
     assert check(process, profile="specification") == []
@@ -202,11 +170,159 @@ def test_mixed_callback_is_a_finding():
     assert finding.message.startswith("[geopyspark G01] A callback with run_udf must be exactly that one node")
 
 
-@pytest.mark.parametrize("graph", [{}, {"a": 1}, {"a": {"process_id": "pi", "arguments": {}}}])
-def test_broken_graph_gives_one_finding(graph):
-    (finding,) = check(changed(process_graph=graph))
-    assert finding.code in ("ProcessGraphMissing", "ProcessGraphInvalid")
+@pytest.mark.parametrize("graph", [{}, {"a": 1}, {"a": {"process_id": "pi", "arguments": {}}}, []])
+def test_broken_graph_is_a_finding(graph):
+    assert found(changed(process_graph=graph))[0][1] in ("ProcessGraphMissing", "ProcessGraphInvalid")
 
 
 def test_udfs_are_not_executed():
     assert check(with_udf(UDF + "\nraise SystemExit\n")) == []
+
+
+# All findings at once
+
+
+def bare(**nodes):
+    return {name: {"process_id": process, "arguments": arguments} for name, (process, arguments) in nodes.items()}
+
+
+def test_each_node_has_its_findings():
+    graph = bare(a=("ad", {}), b=("add", {"x": 1, "z": 2}), c=("add", {"x": "one", "y": "two"}), d=("pi", {}))
+    graph["d"]["result"] = True
+    expected = ["ProcessUnsupported", "ProcessParameterUnsupported", "ProcessParameterRequired"]
+    assert found(graph) == [
+        *zip("abb", expected, strict=True),
+        ("c", "ProcessParameterInvalid"),
+        ("c", "ProcessParameterInvalid"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("graph", "node", "advice"),
+    [
+        (bare(a=("mutiply", {"x": 1, "y": 2})), "a", "Did you mean 'multiply'"),
+        (bare(a=("add", {"x": 1, "y": 2, "yy": 3})), "a", "Did you mean 'y'?"),
+        (bare(first=("pi", {}), b=("add", {"x": {"from_node": "frist"}, "y": 1})), "b", "Did you mean 'first'?"),
+        (bare(a=("ndvi", {})), "a", "It is a process of the openEO specification that is missing here."),
+    ],
+)
+def test_what_was_probably_meant(graph, node, advice):
+    graph[node]["result"] = True
+    assert any(f.node == node and advice in f.message for f in check(graph))
+
+
+def test_callbacks_of_a_broken_node_are_checked_too():
+    callback = {"process_graph": {"mean": {"process_id": "meen", "arguments": {}, "result": True}}}
+    graph = bare(a=("reduce_dimension", {"data": None, "reducer": callback, "dimension": "t", "more": 1}))
+    graph["a"]["result"] = True
+    assert {("a", "ProcessParameterUnsupported"), ("a/mean", "ProcessUnsupported")} <= set(found(graph))
+
+
+def test_nodes_without_form_do_not_hide_the_others():
+    graph = {"a": 1, "b": {"arguments": {}}, **bare(c=("pi", {"x": 1}), d=("add", {"x": {"from_node": "e"}, "y": 1}))}
+    graph["d"]["result"] = True
+    assert [node for node, _ in found(graph)] == ["d", "a", "b", "c"]
+
+
+def test_every_reference_that_leads_nowhere_is_told():
+    graph = bare(**{f"n{i}": ("absolute", {"x": {"from_node": f"m{i}"}, "y": i}) for i in range(30)})
+    graph["n0"]["result"] = True
+    codes = [code for _, code in found(graph)]
+    assert codes == ["ProcessGraphInvalid"] * 30 + ["ProcessParameterUnsupported"] * 30
+
+
+def test_cycle_does_not_hide_the_others():
+    graph = bare(a=("absolute", {"x": {"from_node": "b"}}), b=("absolute", {"x": {"from_node": "a"}}), c=("pie", {}))
+    graph["c"]["result"] = True
+    assert [code for _, code in found(graph)] == ["ProcessGraphInvalid", "ProcessUnsupported"]
+
+
+def test_node_without_form_in_a_callback_is_named():
+    process = changed()
+    process["process_graph"]["scale"]["arguments"]["process"]["process_graph"]["udf"]["argument"] = {}
+    assert ("scale/udf", "ProcessGraphInvalid") in found(process)
+
+
+def test_warnings_of_the_profile_are_findings():
+    process = changed()
+    process["process_graph"]["scale"]["arguments"]["size"] = [PX[0] | {"value": 20}, PX[1] | {"value": 20}]
+    (finding,) = check(process)
+    assert finding.severity == "warning"
+    assert finding.message.startswith("[geopyspark G22] size should be a multiple of 16 px")
+
+
+def test_graph_nested_too_deeply_is_a_finding():
+    value = []
+    for _ in range(5000):
+        value = [value]
+    (finding,) = check({"a": {"process_id": "pi", "arguments": {"x": value}, "result": True}})
+    assert finding.code == "ProcessGraphComplexity"
+
+
+# What is not opened
+
+
+def test_nothing_is_opened(monkeypatch):
+    def refuse(*_args, **_named):
+        raise AssertionError("opened")
+
+    for name in ("read_json", "open_path"):
+        monkeypatch.setattr("local_runner.access.Access." + name, refuse)
+    graph = bare(
+        load=("load_stac", {"url": "https://example.org/stac", "bands": ["a"]}),
+        call=("mine", {"data": {"from_node": "load"}}),
+    )
+    graph["call"] |= {"namespace": "https://example.org/v1/mine.json", "result": True}
+    assert check(graph) == []
+
+
+@pytest.mark.parametrize(
+    ("namespace", "codes"),
+    [
+        ("https://raw.githubusercontent.com/a/b/v1.2/p.json", []),
+        ("https://raw.githubusercontent.com/a/b/refs/heads/main/p.json", ["NamespaceMoving"]),
+        ("https://raw.githubusercontent.com/a/b/master/p.json", ["NamespaceMoving"]),
+        ("http://example.org/p.json", ["NamespaceInsecure"]),
+        ("https://127.0.0.1/p.json", ["NamespacePrivate"]),
+        ("https://[::1]/p.json", ["NamespacePrivate"]),
+        ("https://0x7f000001/p.json", ["NamespacePrivate"]),
+        ("https://127.1/p.json", ["NamespacePrivate"]),
+        ("https://localhost:8080/p.json", ["NamespacePrivate"]),
+        ("http://169.254.169.254/latest", ["NamespaceInsecure", "NamespacePrivate"]),
+        ("/etc/passwd", ["NamespaceLocal"]),
+        ("../p.json", ["NamespaceLocal"]),
+        ("file:///p.json", ["NamespaceLocal"]),
+        ("https://[broken/p.json", ["NamespaceLocal"]),
+    ],
+)
+def test_namespaces(namespace, codes):
+    graph = {"a": {"process_id": "mine", "namespace": namespace, "arguments": {}, "result": True}}
+    assert found(graph) == [("a", code) for code in codes]
+
+
+# Metadata
+
+
+@pytest.mark.parametrize(
+    ("fields", "where", "code"),
+    [
+        ({"links": [{"rel": "about"}]}, "links/0", "MetadataMissing"),
+        ({"exceptions": {"Failed": {}}}, "exceptions/Failed", "MetadataMissing"),
+        ({"returns": {"description": "Cube."}}, "returns", "MetadataMissing"),
+        ({"examples": [{"arguments": {"factor": "two"}}]}, "examples/0", "ExampleInvalid"),
+        ({"examples": [{"arguments": {"faktor": 2}}]}, "examples/0", "ExampleInvalid"),
+        ({"parameters": "none"}, "", "ProcessGraphInvalid"),
+        ({"id": ["scaled"]}, "id", "IdInvalid"),
+        ({"id": None}, "id", "IdInvalid"),
+    ],
+)
+def test_mistakes_in_metadata(fields, where, code):
+    assert (where, code) in found(changed(**fields))
+
+
+def test_process_of_this_runner_only_is_a_warning(monkeypatch):
+    monkeypatch.setattr("local_runner.graph_lint.official_ids", lambda: frozenset({"add"}))
+    graph = bare(a=("add", {"x": 1, "y": 2}), b=("pi", {}))
+    graph["b"]["result"] = True
+    (finding,) = check(graph)
+    assert (finding.node, finding.code, finding.severity) == ("b", "ProcessNotStandard", "warning")

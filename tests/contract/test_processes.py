@@ -8,24 +8,25 @@ from pathlib import Path
 import pytest
 
 from local_runner import catalog, evaluate
+from local_runner.check import check
 from local_runner.errors import OpenEOError
+from local_runner.graph_lint import official_ids
 from local_runner.processes import registry
 
 SPECS = Path(__file__).parents[3] / "shared" / "openeo-processes" / "specs"
 EXTRA = {"load_stac": ["featureflags"]}  # of the geopyspark back-end
-NOT_SUPPLIED = {"date_shift", "text_concat"}  # in the specification, not in the copy of it
+SPEC_FILES = {path.stem: path for folder in ("proposals", ".") for path in sorted((SPECS / folder).glob("*.json"))}
 EXTRA_CHOICES = {("resample_spatial", "method"): ["geocode"]}  # of the geopyspark back-end
 
 needs_specs = pytest.mark.skipif(not SPECS.is_dir(), reason=f"the process specifications are not at {SPECS}")
 each_process = pytest.mark.parametrize("process", registry().values(), ids=list(registry()))
-PUBLISHED = [p for p in registry().values() if p.id not in NOT_SUPPLIED]
+PUBLISHED = [p for p in registry().values() if p.id in SPEC_FILES]
 each_published = pytest.mark.parametrize("process", PUBLISHED, ids=[p.id for p in PUBLISHED])
 
 
 @cache
 def spec_of(process_id):
-    paths = [p for p in (SPECS / f"{process_id}.json", SPECS / "proposals" / f"{process_id}.json") if p.exists()]
-    return json.loads(paths[0].read_text(encoding="utf-8"))
+    return json.loads(SPEC_FILES[process_id].read_text(encoding="utf-8"))
 
 
 def parameters_of(process):
@@ -40,6 +41,24 @@ def alternatives(parameter):
 @each_process
 def test_process_says_what_it_gives(process):
     assert inspect.getdoc(process.function)
+
+
+@needs_specs
+@pytest.mark.parametrize("process_id", SPEC_FILES)
+def test_every_published_process_is_there(process_id):
+    assert process_id in registry()
+
+
+@needs_specs
+@pytest.mark.parametrize("process_id", SPEC_FILES)
+def test_check_knows_every_published_process(process_id):
+    found = check({"only": {"process_id": process_id, "arguments": {}, "result": True}})
+    assert [f for f in found if f.code in ("ProcessUnsupported", "ProcessNotStandard")] == []
+
+
+@each_process
+def test_every_process_is_of_the_specification(process):
+    assert process.id in official_ids() | set(SPEC_FILES)
 
 
 @needs_specs
@@ -76,7 +95,7 @@ def test_callbacks_get_the_parameters_of_the_specification(process):
 
 CHOICES = [
     (process, name, schema["enum"])
-    for process in (PUBLISHED if SPECS.is_dir() else ())
+    for process in PUBLISHED
     for name, parameter in parameters_of(process).items()
     for schema in alternatives(parameter)
     if "enum" in schema
@@ -92,11 +111,15 @@ def test_choices_are_those_of_the_specification(process, name, choices):
         process.check_value(name, "no such choice")
 
 
+DEFECTIVE = {
+    ("array_modify", 3),  # removes a value with the default length 0, with which another example inserts one
+    ("count", 4),  # the condition is not wrapped in a process graph
+}
 EXAMPLES = [
     (process.id, example)
-    for process in (PUBLISHED if SPECS.is_dir() else ())
-    for example in spec_of(process.id).get("examples", ())
-    if "returns" in example
+    for process in PUBLISHED
+    for number, example in enumerate(spec_of(process.id).get("examples", ()))
+    if "returns" in example and (process.id, number) not in DEFECTIVE
 ]
 
 
@@ -106,7 +129,8 @@ def test_examples_of_the_specification_hold(process_id, example):
     graph = {"n": {"process_id": process_id, "arguments": example["arguments"], "result": True}}
     found, published = evaluate(graph), example["returns"]
     assert isinstance(found, bool) is isinstance(published, bool)
-    assert found == (pytest.approx(published, rel=1e-12) if isinstance(published, float) else published)
+    numbers = all(type(n) in (int, float) for n in (published if isinstance(published, list) else [published]))
+    assert found == (pytest.approx(published, rel=1e-12) if numbers else published)
 
 
 def test_no_process_of_the_collection_hides_behind_a_predefined_one():

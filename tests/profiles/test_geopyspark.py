@@ -1,8 +1,7 @@
-"""Each rule of the profile, broken once and kept once, and the table of the documentation."""
+"""Each rule on the arguments of processes, broken once and kept once; no pixel is read."""
 
 import re
 import warnings
-from pathlib import Path
 
 import dask.array as da
 import numpy as np
@@ -14,10 +13,10 @@ from local_runner.access import Access
 from local_runner.errors import OpenEOError
 from local_runner.execution import Execution
 from local_runner.graph import check_graph
-from local_runner.profiles import ProfileWarning
+from local_runner.profiles import DEFINITION, ITEMS, ProfileWarning, load_profile
 from local_runner.profiles.geopyspark import PROFILE
+from tests.processes import unreadable
 
-TABLE = Path(__file__).parents[2] / "docs" / "backend-limits.md"
 UDF = (
     "import xarray as xr\n\n\ndef apply_datacube(cube: xr.DataArray, context: dict) -> xr.DataArray:\n    return cube\n"
 )
@@ -28,11 +27,21 @@ SINGLE = {"process_graph": {"udf": RUN_UDF}}
 MIXED = {"process_graph": {"idle": {"process_id": "pi", "arguments": {}}, "udf": RUN_UDF}}
 SINGLE_ON_X = {"process_graph": {"udf": ON_X}}
 MIXED_ON_X = {"process_graph": {"idle": {"process_id": "pi", "arguments": {}}, "udf": ON_X}}
+ROWS = (
+    "import pandas as pd\n\n\ndef apply_timeseries(series: pd.Series, context: dict) -> pd.Series:\n    return series\n"
+)
+VECTORS = "def apply_vectorcube(geometries, cube, context):\n    return geometries, cube\n"
+BLOCK = '# /// script\n# dependencies = ["rasterio"]\n# ///\nimport rasterio\n'
 MEAN = {"process_graph": {"mean": {"process_id": "mean", "arguments": {"data": DATA}, "result": True}}}
 
 
 def px(x=16, y=16, **more):
     return [{"dimension": "x", "value": x, "unit": "px", **more}, {"dimension": "y", "value": y, "unit": "px"}]
+
+
+def single(text=UDF, runtime="Python"):
+    udf = {"process_id": "run_udf", "arguments": {"data": DATA, "udf": text, "runtime": runtime}, "result": True}
+    return {"process_graph": {"udf": udf}}
 
 
 def daily(value="P1D"):
@@ -60,6 +69,14 @@ def time(label="2020-01-01T00:00:00Z"):
     return ("add_dimension", {"data": DATA, "name": "t", "label": label, "type": "temporal"})
 
 
+def merge(**arguments):
+    return ("merge_cubes", {"cube1": DATA, "cube2": {"from_parameter": "other"}} | arguments)
+
+
+def polygons(runtime):
+    return ("apply_polygon", {"data": DATA, "geometries": AREA, "process": single(runtime=runtime)})
+
+
 def cube(dims="tbyx", bands=("latitude", "longitude"), crs=None):
     shape = {"t": 1, "b": 2, "y": 32, "x": 32}
     coords = {
@@ -71,16 +88,26 @@ def cube(dims="tbyx", bands=("latitude", "longitude"), crs=None):
     names = {"t": "t", "b": "bands", "y": "y", "x": "x"}
     values = da.zeros([shape[d] for d in dims], dtype=np.float32)
     lat_lon = xr.DataArray(values, {names[d]: coords[names[d]] for d in dims}, [names[d] for d in dims])
-    return lat_lon if crs is None else lat_lon.rio.write_crs(crs)
+    return unreadable(lat_lon if crs is None else lat_lon.rio.write_crs(crs))
+
+
+def on_grid(first):
+    """A cube of 10 m whose upper left corner is at `first`, in metres."""
+    map_cube = cube(crs=32631)
+    cells = first + 10 * (np.arange(32) + 0.5)
+    return map_cube.assign_coords(x=cells, y=cells[::-1])
 
 
 def run(call, data):
     process_id, arguments = call
     graph = {"n": {"process_id": process_id, "arguments": arguments, "result": True}}
-    return evaluate(graph, {"data": data}, profile="geopyspark")
+    return evaluate(graph, {"data": data, "other": OTHER}, profile="geopyspark")
 
 
 FULL, NO_TIME, RADAR = cube(), cube("byx"), cube()
+OTHER = cube(bands=("a", "b"))
+COMPLEX = FULL.astype(np.complex64)
+AREA = {"type": "Polygon", "coordinates": [[[0, 0], [16, 0], [16, 16], [0, 16], [0, 0]]]}
 REFUSED = [  # number, what breaks the rule, what keeps it, data, the message
     ("G01", ("apply", {"data": DATA, "process": MIXED_ON_X}), ("apply", {"data": DATA, "process": SINGLE_ON_X}),
      FULL, "A callback with run_udf must be exactly that one node, instead got ('pi', 'run_udf')"),
@@ -90,6 +117,11 @@ REFUSED = [  # number, what breaks the rule, what keeps it, data, the message
     ("G02", ("apply_dimension", {"data": DATA, "process": SINGLE, "dimension": "x"}),
      ("apply_dimension", {"data": DATA, "process": SINGLE, "dimension": "bands"}), FULL,
      "A UDF can run along t or bands only, instead got 'x'"),
+    ("G02", ("merge_cubes", {**merge()[1], "overlap_resolver": SINGLE_ON_X}), merge(), FULL,
+     "run_udf must stand in the callback of one of ('apply', 'apply_dimension', "),
+    ("G02", polygons("Python"), polygons("Python-Jep"), (FULL, "check"), "A UDF in apply_polygon must run by Python-Jep"),
+    ("G12", neighborhood(process=single(VECTORS)), neighborhood(), FULL, "A UDF cannot turn a raster into vectors"),
+    ("G13", neighborhood(process=single(ROWS)), neighborhood(), FULL, "A UDF should not be apply_timeseries, which"),
     ("G03", ("run_udf", RUN_UDF["arguments"]), neighborhood(), FULL, "run_udf on a raster cube must stand in a callback"),
     ("G14", neighborhood(px(unit="m")), neighborhood(), FULL, "size along x must be a number with the unit 'px', instead got"),
     ("G14", neighborhood(px()[:1]), neighborhood(), FULL, "size along y must be a number with the unit 'px', instead got None"),
@@ -99,7 +131,7 @@ REFUSED = [  # number, what breaks the rule, what keeps it, data, the message
     ("G15", neighborhood(px(3, 16)), neighborhood(px(16, 16)), FULL, "size must be at least 4 px, instead got {'x': 3}"),
     ("G16", neighborhood([*px(), daily("P1M")]), neighborhood([*px(), daily()]), FULL, "size along t must be 'P1D' or"),
     ("G16", neighborhood(overlap=[daily()]), neighborhood(overlap=[]), FULL, "There is no overlap along t"),
-    ("G18", neighborhood(overlap=px(8, 0)), neighborhood(overlap=px(8, 4)), FULL, "overlap must be zero or non-zero in both"),
+    ("G18", neighborhood(overlap=px(8, 0)), neighborhood(overlap=px(8, 8)), FULL, "overlap must be zero or non-zero in both"),
     ("G18", neighborhood(overlap=px(8, 8)[:1]), neighborhood(overlap=px(0, 0)), FULL, "overlap must be zero or non-zero"),
     ("G19", neighborhood(overlap=px(17, 16)), neighborhood(overlap=px(16, 16)), FULL, "overlap must not be larger than size"),
     ("G23", neighborhood(process=MEAN), neighborhood(), FULL, "A callback without run_udf needs a size of 'P1D' along t"),
@@ -110,6 +142,10 @@ REFUSED = [  # number, what breaks the rule, what keeps it, data, the message
     ("G32", ("add_dimension", time()[1] | {"name": "day"}), time(), (FULL, NO_TIME), "A cube can have one temporal dimension"),
     ("G33", ("drop_dimension", {"data": DATA, "name": "x"}), ("drop_dimension", {"data": DATA, "name": "t"}), FULL,
      "Only t and bands can be dropped, instead got 'x'"),
+    ("G34", merge(cube2=DATA), merge(), FULL, "Cubes merged without overlap_resolver must have different bands, instead got ["),
+    ("G37", ("filter_bands", {"data": DATA, "bands": ["latitude"]}), ("filter_bands", {"data": DATA, "bands": ["latitude"]}),
+     (COMPLEX, FULL), "A cube must hold real numbers, instead got 'complex64'"),
+    ("G47", ("load_stac", {"url": "/", "properties": {"a": SINGLE}}), merge(), FULL, "Static catalogues have no queries: prop"),
     ("G35", resample(method="rms"), resample(method="average"), cube(crs=32631), "method must be one of ('near', 'bilinear'"),
     ("G39", geocode(projection=None), geocode(), (RADAR, "check"), "geocode needs a projection, instead got None"),
     ("G39", geocode(), geocode(), (cube(crs=32631), "check"), "geocode needs a projection other than the cube's"),
@@ -138,36 +174,62 @@ def test_kept_rule_is_silent(keeps, data):
     run(keeps, data)
 
 
+OVERLAP = neighborhood(overlap=px(16, 16))
 WARNED = [
-    (
-        "G22",
-        neighborhood(px(20, 16)),
-        neighborhood(),
-        FULL,
-        "size should be a multiple of 16 px, instead got {'x': 20}",
-    ),
-    (
-        "G35",
-        resample(align="lower-left"),
-        resample(),
-        cube(crs=32631),
-        "align is not looked at, instead got 'lower-left'",
-    ),
-]
+    ("G07", neighborhood(px(16, 32)), neighborhood(), FULL, FULL, "size with overlap should be the same along x and y"),
+    ("G21", OVERLAP, OVERLAP, on_grid(5), on_grid(10), "Cells should lie on multiples of the resolution: overlap widens"),
+    ("G22", neighborhood(px(20, 20)), neighborhood(), FULL, FULL, "size should be a multiple of 16 px, instead got {'x': 20"),
+    ("G35", resample(align="lower-left"), resample(), cube(crs=32631), cube(crs=32631), "align is not looked at, instead got"),
+    ("G38", merge(), merge(), NO_TIME, FULL, "The first of two merged cubes should have the dates"),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(("number", "breaks", "keeps", "data", "message"), WARNED, ids=[w[0] for w in WARNED])
-def test_rule_that_warns(number, breaks, keeps, data, message):
+@pytest.mark.parametrize(("number", "breaks", "keeps", "bad", "good", "message"), WARNED, ids=[w[0] for w in WARNED])
+def test_rule_that_warns(number, breaks, keeps, bad, good, message):
     with pytest.warns(ProfileWarning, match=rf"^\[geopyspark {number}\] {re.escape(message)}"):
-        run(breaks, data)
+        run(breaks, bad)
     with warnings.catch_warnings(record=True) as caught:
-        run(keeps, data)
+        run(keeps, good)
     assert caught == []
 
 
+def test_limit_is_warned_of_once():
+    graph = {name: {"process_id": "resample_spatial", "arguments": resample(align="lower-left")[1]} for name in "ab"}
+    graph["a"]["result"] = True
+    with pytest.warns(ProfileWarning) as caught:
+        evaluate(graph, {"data": cube(crs=32631)}, profile="geopyspark")
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize("part", ["size", "overlap"])
+def test_size_by_parameter_is_warned_of(part):
+    arguments = neighborhood(overlap=px(8, 8))[1] | {part: {"from_parameter": "p"}}
+    graph = {"n": {"process_id": "apply_neighborhood", "arguments": arguments, "result": True}}
+    message = r"^\[geopyspark G25\] size and overlap should not depend on parameters, instead got \{'" + part
+    with pytest.warns(ProfileWarning, match=message):
+        evaluate(graph, {"data": FULL, "p": px()}, profile="geopyspark")
+
+
+def test_dependencies_of_a_udf_are_warned_of():
+    with pytest.warns(
+        ProfileWarning, match=r"^\[geopyspark G55\] .* in batch jobs only, instead got \['rasterio'\]\. "
+    ):
+        load_profile("geopyspark").enforce("run_udf", {"udf": BLOCK + UDF})
+    load_profile("geopyspark").enforce("run_udf", {"udf": UDF})
+
+
+def test_id_of_the_back_end_is_refused():
+    with pytest.raises(
+        OpenEOError, match=r"^FeatureUnsupported: \[geopyspark G56\] The id must not be one of a process"
+    ):
+        PROFILE.enforce(DEFINITION, {"id": "sar_coherence"})
+    PROFILE.enforce(DEFINITION, {"id": "slc_coherence"})
+
+
 def test_every_rule_is_broken_by_a_test():
-    tested = {(c[0], c[1][0]) for c in (*REFUSED, *WARNED)} | {("G01", "reduce_dimension"), ("G02", "reduce_dimension")}
-    assert tested == {(rule.number, rule.process) for rule in PROFILE.rules}
+    elsewhere = {"G25", "G55", "G56"}
+    tested = {case[0] for case in (*REFUSED, *WARNED)} | elsewhere
+    assert tested == {rule.number for rule in PROFILE.rules if rule.process != ITEMS}
 
 
 @pytest.mark.parametrize(("number", "process"), [("G01", MIXED), ("G02", SINGLE)])
@@ -183,7 +245,7 @@ def test_specification_has_none_of_the_limits(case):
     process_id, arguments = case[1]
     graph = {"n": {"process_id": process_id, "arguments": arguments, "result": True}}
     try:
-        evaluate(graph, {"data": data})
+        evaluate(graph, {"data": data, "other": OTHER})
     except OpenEOError as error:
         text = str(error)
     else:
@@ -197,8 +259,6 @@ def test_specification_has_none_of_the_limits(case):
         ("add_dimension", time({"from_parameter": "p"})[1]),
         ("resample_spatial", geocode(projection={"from_parameter": "p"})[1]),
         ("apply_kernel", kernel(kernel={"from_parameter": "p"}, border={"from_parameter": "p"})[1]),
-        ("apply_neighborhood", neighborhood(size={"from_parameter": "p"}, process=MEAN)[1]),
-        ("apply_neighborhood", neighborhood(size={"from_parameter": "p"}, overlap=px(8, 8))[1]),
         ("resample_spatial", resample(method={"from_parameter": "p"})[1]),
     ],
 )
@@ -206,31 +266,6 @@ def test_value_that_is_not_known_yet_breaks_no_rule(process_id, arguments):
     graph = {"n": {"process_id": process_id, "arguments": arguments, "result": True}}
     process = {"process_graph": graph, "parameters": [{"name": "data"}, {"name": "p"}]}
     check_graph(process, Execution(PROFILE, Access()))
-
-
-def numbers_in_table():
-    rows = (line.split("|") for line in TABLE.read_text(encoding="utf-8").splitlines() if line.startswith("| G"))
-    return {cells[1].strip(): cells[3].strip() for cells in rows}
-
-
-def test_table_has_all_limits_in_order():
-    assert list(numbers_in_table()) == [f"G{i:02}" for i in range(1, 58)]
-
-
-def test_table_says_refuse_or_warn_for_each_rule_and_for_nothing_that_has_no_rule_or_code():
-    table = numbers_in_table()
-    for rule in PROFILE.rules:
-        assert rule.action in table[rule.number], rule.number
-
-
-def test_table_uses_known_words():
-    words = {"refuse", "emulate", "warn", "not yet", "none"}
-    assert {word for cell in numbers_in_table().values() for word in cell.split(", ")} <= words
-
-
-@pytest.mark.parametrize("number", sorted({r.number for r in PROFILE.rules}))
-def test_not_yet_stands_nowhere_beside_a_rule(number):
-    assert "not yet" not in numbers_in_table()[number]
 
 
 def test_band_math_is_float32():
