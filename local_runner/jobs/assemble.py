@@ -127,13 +127,20 @@ def definitions(nodes: Mapping[str, Any], execution: Execution) -> dict[str, Any
     return found
 
 
-def require_trusted(nodes: Mapping[str, Any], called: Mapping[str, Any]) -> None:
-    """Raise `UdfNotTrusted` if any `run_udf` holds a text that is not of the installed collection."""
-    from local_runner.udf import check_trusted  # noqa: PLC0415  (brings the openEO client)
+def require_trusted(nodes: Mapping[str, Any], called: Mapping[str, Any], *, unsafe: bool = False) -> None:
+    """Raise `UdfNotTrusted` if any `run_udf` holds a text that is not of the collection and that no sandbox can hold here.
 
-    for node in _nodes([nodes, called]):
-        if node["process_id"] == "run_udf":
-            check_trusted((node.get("arguments") or {}).get("udf"), trusted=False)
+    `unsafe`: one that is weak will do. Pixels need not be read to find this out.
+    """
+    texts = [(n.get("arguments") or {}).get("udf") for n in _nodes([nodes, called]) if n["process_id"] == "run_udf"]
+    if not texts:
+        return
+    from local_runner.sandbox.udf import require_sandbox  # noqa: PLC0415  (brings the openEO client)
+    from local_runner.udf import is_of_collection  # noqa: PLC0415
+
+    for text in texts:
+        if isinstance(text, str) and not is_of_collection(text):
+            require_sandbox(text, unsafe=unsafe)
 
 
 def loaded(nodes: Mapping[str, Any]) -> dict[str, str]:

@@ -1,0 +1,112 @@
+"""UDFs of strangers: `udf_for` gives an object like `local_runner.udf.Udf` that runs the text in a sandbox where it must."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import numpy as np
+
+from local_runner.errors import OpenEOError, Quoted, UdfError
+from local_runner.sandbox import command, replies, wire
+from local_runner.sandbox.files import Files
+from local_runner.udf import NO_DATA, Udf, is_of_collection, name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import xarray as xr
+
+    from local_runner.execution import Execution
+    from local_runner.sandbox.limits import Limits
+    from local_runner.sandbox.process import Answer, Sandbox
+
+Value = TypeVar("Value")
+_log: Final = logging.getLogger(__name__)
+_MAX_LOGGED: Final = 2000
+
+
+class SandboxWarning(UserWarning):
+    """A UDF of a stranger runs in a sandbox that does not keep it from files and network."""
+
+
+def udf_for(text: str, context: Any, *, node: str, execution: Execution) -> Udf:
+    """A UDF that runs in this process if its text is trusted, else in the sandbox; raises `UdfNotTrusted` if it may not."""
+    if execution.trusted or is_of_collection(text):
+        return Udf(text, context, node=node)
+    udf = SandboxedUdf(text, context, node=node, limits=execution.sandbox)
+    require_sandbox(text, unsafe=execution.unsafe)
+    return udf
+
+
+def require_sandbox(text: str, *, unsafe: bool) -> None:
+    """Raise `UdfNotTrusted` where a text would run in a weak sandbox, unless `unsafe`; then say it aloud."""
+    if command.isolation() is not None:
+        return
+    if unsafe:
+        weak = "sandbox: weak. A UDF that is not of the collection has limits here, but can reach your files and the network"
+        warnings.warn(weak, SandboxWarning, stacklevel=2)
+        return
+    must = (
+        "A UDF that is not of the installed collection must run in a sandbox, but bubblewrap is missing here or may not"
+        " make name spaces"
+    )
+    do = (
+        "Install bubblewrap (on Linux); or read the text and, if you trust its author, add --trust, in Python trusted=True;"
+        " --unsafe runs it with limits, but with all your rights"
+    )
+    raise OpenEOError("UdfNotTrusted", must, got=Quoted(name_of(text)), do=do)
+
+
+class SandboxedUdf(Udf):
+    """A checked UDF text that runs in a sandbox: same results and errors as `Udf`, and those of the limits."""
+
+    def __init__(self, text: str, context: Any, *, node: str = "", limits: Limits) -> None:
+        super().__init__(text, context, node=node)
+        self.limits = limits
+        try:
+            json.dumps(self.context)
+        except (TypeError, ValueError) as error:
+            must = "The context of a UDF must be JSON"
+            raise OpenEOError("ProcessParameterInvalid", must, got=str(error), node=node) from error
+
+    def __call__(self, chunk: xr.DataArray, place: str) -> xr.DataArray:
+        """Run on one chunk; `place` names it in errors."""
+        samples = wire.samples_of(np.ascontiguousarray(chunk.values))
+        request = {"array": wire.describe(chunk), "place": place}
+        return self._ask(request, samples, lambda reply, output: replies.array_of(reply, output, self.limits.output))
+
+    def declared_bands(self, dims: Sequence[str], bands: Sequence[str]) -> list[str] | None:
+        """Band labels that the UDF's `apply_metadata` declares for a cube, or None without that function."""
+        request = {"dims": list(dims), "bands": list(bands), "place": NO_DATA}
+        return self._ask(request, memoryview(b""), lambda reply, _: replies.bands_of(reply))
+
+    def _ask(
+        self, request: dict[str, Any], samples: memoryview, checked: Callable[[dict[str, Any], int], Value]
+    ) -> Value:
+        from local_runner.sandbox import pool  # noqa: PLC0415  (not for all systems, and not for trusted texts)
+
+        request = {**request, "text": self.text, "context": self.context}
+        try:
+            with pool.borrowed() as sandbox, Files() as own:
+                answer = self._answer(sandbox, own, request, samples)
+                return checked(replies.parsed(answer.reply), answer.output)
+        except replies.BadReplyError as error:
+            must = f"The UDF must return a DataArray of real numbers, with {error} [chunk {request['place']}]"
+            raise UdfError("UdfResultInvalid", must, node=self.node) from error
+        except OpenEOError as error:
+            raise error.at(self.node) from None
+
+    def _answer(self, sandbox: Sandbox, own: Files, request: dict[str, Any], samples: memoryview) -> Answer:
+        place = request["place"]
+        try:
+            answer = sandbox.ask(own, request, samples, self.limits)
+        except OpenEOError as error:
+            error.must = f"{error.must} [chunk {place}]"
+            raise
+        if answer.printed:
+            said = replies.clean(answer.printed.decode(errors="replace"), _MAX_LOGGED)
+            _log.info("The UDF of node %s printed [chunk %s]: %s", self.node, place, said)
+        return answer
