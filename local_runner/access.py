@@ -19,13 +19,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
-from local_runner.errors import DataError, LimitExceededError, OpenEOError
+from local_runner.errors import DataError, LimitExceededError, OpenEOError, repr_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 JSON_LIMIT: Final = 8 * 2**20
 """Largest JSON document, in bytes."""
+JSON_DEPTH: Final = 256
+"""Deepest JSON document: 32 callbacks in each other take four levels each, and an argument up to 64."""
 ASSET_LIMIT: Final = 20 * 2**30
 """Largest remote asset unless told otherwise, in bytes."""
 _LONGEST_HREF: Final = 8192
@@ -40,9 +42,10 @@ class Access:
     """What may be opened.
 
     `roots`: folders whose files any local catalogue may name (--data-root). `hosts`: remote hosts, `HOST` for https to
-    public addresses, `HOST:PORT` for http, loopback and private ones as well (--allow-host). `trusted`: the host of a
-    URL that the caller itself names is allowed too. `any_folder`: False where callers are strangers (HTTP endpoint): a
-    local document must lie below `roots` even if it is named. `cache`: folder of downloaded assets; None: the user's.
+    public addresses at the usual port, `HOST:PORT` for http, other ports, loopback and private addresses as well
+    (--allow-host). `trusted`: the host of a URL that the caller itself names is allowed too. `any_folder`: False where
+    callers are strangers (HTTP endpoint): a local document must lie below `roots` even if it is named. `cache`: folder of
+    downloaded assets; None: the user's.
     """
 
     roots: tuple[Path, ...] = ()
@@ -59,8 +62,8 @@ class Access:
             return replace(self, roots=(*self.roots, Path(href).parent)) if self.any_folder else self
         return replace(self, hosts=(*self.hosts, _authority(href))) if self.trusted else self
 
-    def read_json(self, href: str | os.PathLike[str]) -> dict[str, Any]:
-        """Read a JSON object of at most 8 MiB, without duplicate keys and numbers that are not finite.
+    def read_json(self, href: str | os.PathLike[str], limit: int = JSON_LIMIT) -> dict[str, Any]:
+        """Read a JSON object of at most `limit` bytes, without duplicate keys and numbers that are not finite.
 
         `href`: path, `file://` URL or http(s) URL. Raises `FileNotFound`, `DataCorrupt`, `DocumentTooLarge`,
         `AccessRefused`, `RemoteUnavailable`.
@@ -69,13 +72,17 @@ class Access:
         if is_remote(where):
             from local_runner import remote  # noqa: PLC0415  (httpx is not needed for local files)
 
-            return parse_json(remote.fetch(self.checked_url(where), self, JSON_LIMIT), public_href(where))
+            return parse_json(remote.fetch(self.checked_url(where), self, limit), public_href(where))
         path = self._regular_file(where)
-        if path.stat().st_size > JSON_LIMIT:
-            raise LimitExceededError(
-                "DocumentTooLarge", f"A JSON document must have at most {JSON_LIMIT} bytes", got=where
-            )
-        return parse_json(path.read_bytes(), where)
+        try:
+            with path.open("rb") as file:
+                data = file.read(limit + 1)
+        except OSError as error:
+            must = f"The file must be readable ({error.strerror})"
+            raise DataError("FileNotFound", must, got=where, do="Check the path") from None
+        if len(data) > limit:
+            raise LimitExceededError("DocumentTooLarge", f"A JSON document must have at most {limit} bytes", got=where)
+        return parse_json(data, where)
 
     def open_path(self, href: str | os.PathLike[str]) -> Path:
         """Path of a local regular file that GDAL may open; a remote asset is downloaded whole to the cache first.
@@ -105,7 +112,7 @@ class Access:
         if "@" in parts.netloc:
             _refuse("A URL must not carry a user name or password", public_href(url), "Download the data first")
         explicit = self.allows_private(url)
-        if not explicit and host not in self._hosts:
+        if not explicit and (host not in self._hosts or port not in (None, _DEFAULT_PORT[parts.scheme])):
             _refuse(
                 "The host of a remote address must be allowed",
                 public_href(url),
@@ -219,13 +226,16 @@ def public_href(href: str) -> str:
 
 
 def parse_json(data: bytes, where: str) -> dict[str, Any]:
-    """Parse a JSON object; duplicate keys and numbers that are not finite raise `DataCorrupt` naming the document."""
+    """Parse a JSON object; duplicate keys, numbers out of range and deep nesting raise `DataCorrupt` naming the document."""
     try:
-        found = json.loads(data, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+        found = json.loads(
+            data, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole
+        )
+        _require_flat(found)
         if b"\\ud" in data.lower():
             json.dumps(found, ensure_ascii=False).encode()  # a lone surrogate is no text that could be written again
     except RecursionError:
-        raise DataError("DataCorrupt", f"The JSON document {where} must not be nested that deeply") from None
+        raise DataError("DataCorrupt", f"{where} must not be nested more than {JSON_DEPTH} deep") from None
     except ValueError as error:
         must = f"{where} must be a JSON document ({error})"
         raise DataError("DataCorrupt", must, do="Repair or download it again") from None
@@ -237,9 +247,21 @@ def parse_json(data: bytes, where: str) -> dict[str, Any]:
 def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"duplicate key {next(key for key in keys if keys.count(key) > 1)!r}")
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"duplicate key {repr_of(twice)}")
     return found
+
+
+def _require_flat(found: Any) -> None:
+    """Raise where objects and lists are nested deeper than `JSON_DEPTH`: whoever walks them later may do so recursively."""
+    level = [found]
+    for _ in range(JSON_DEPTH):
+        inside = [item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list)]
+        level = [value for values in inside for value in values]
+        if not level:
+            return
+    raise RecursionError
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -249,8 +271,13 @@ def _no_constant(name: str) -> NoReturn:
 def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"{text} is out of range")
+        raise ValueError(f"{text[:40]} is out of range")
     return value
+
+
+def _whole(text: str) -> int:
+    _finite(text)
+    return int(text)
 
 
 def _check_text(href: str) -> None:

@@ -5,9 +5,17 @@ A message says what must hold, what was given instead and what to do; it is buil
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
+from local_runner.redaction import redact
+
 _NOTHING: Final = object()
+_UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, among them those that change the direction of a line, and lone surrogates."""
+_QUERY: Final = re.compile(r"(\w://[^\s?#'\"<>]+)[?#][^\s'\"<>)]*")
+"""Query and fragment of a URL, which may be anything that opens a door."""
+_MOST_VALUES: Final = 10_000
 
 
 class OpenEOError(Exception):
@@ -47,17 +55,17 @@ class OpenEOError(Exception):
 
     @property
     def message(self) -> str:
-        """The text without the code."""
+        """The text without the code; secrets are left out, and characters that a terminal would obey are escaped."""
         text = self.must.rstrip(".")
         if self.got is not _NOTHING:
             text += f", instead got {repr_of(self.got)}"
         text += "."
         if self.do:
             text += f" {self.do}" if self.do.endswith((".", "?")) else f" {self.do}."
-        return text
+        return _printable(redact(_QUERY.sub(r"\1", text)))
 
     def __str__(self) -> str:
-        where = f" (node {self.node})" if self.node else ""
+        where = f" (node {_printable(self.node)})" if self.node else ""
         return f"{self.code}: {self.message}{where}"
 
 
@@ -95,11 +103,28 @@ class Quoted(str):
 
 
 def repr_of(value: Any, longest: int = 200) -> str:
-    """`repr` cut to a readable length."""
-    text = repr(value)
-    return (
-        text if isinstance(value, Quoted) or len(text) <= longest else f"{text[:longest]}... ({len(text)} characters)"
-    )
+    """`repr` cut to a readable length; a value too large or too deep for `repr` is named by its type."""
+    if isinstance(value, Quoted):
+        return str(value)
+    try:
+        text = repr(value) if _is_small(value) else f"a {type(value).__name__} of {len(value)}"
+    except (RecursionError, ValueError):  # nested too deeply, or an integer of thousands of digits
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= longest else f"{text[:longest]}... ({len(text)} characters)"
+
+
+def _is_small(value: Any) -> bool:
+    waiting, count = [value], 0
+    while waiting and count < _MOST_VALUES:
+        item = waiting.pop()
+        count += 1
+        if isinstance(item, list | tuple | dict):
+            waiting += item.values() if isinstance(item, dict) else item
+    return not waiting
+
+
+def _printable(text: str) -> str:
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def _restore(kind: type[OpenEOError], code: str, must: str, do: str, node: str, has_got: bool, got: str) -> OpenEOError:  # noqa: FBT001

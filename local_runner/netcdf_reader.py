@@ -22,6 +22,8 @@ from xarray.backends.locks import HDF5_LOCK
 
 from local_runner.cube import T, X, Y, parse_crs
 from local_runner.errors import DataError, LimitExceededError, OpenEOError
+from local_runner.integrity import require_checksum
+from local_runner.netcdf_probe import MAX_OBJECTS, require_sound
 from local_runner.raster import BAND_LIMIT, BLOCK_LIMIT, CHUNK_LIMIT, ROWS
 
 if TYPE_CHECKING:
@@ -33,11 +35,13 @@ if TYPE_CHECKING:
 
 LOCK: Final = HDF5_LOCK
 """Held around every call of h5py and netCDF4, neither of which is safe in threads; xarray holds it as well."""
-MAX_OBJECTS: Final = 10_000
 _HDF5: Final = b"\x89HDF\r\n\x1a\n"
 _FILTERS: Final = frozenset((1, 2, 3, 4))
 """Deflate, shuffle, Fletcher's checksum, szip: built in."""
 _MAX_LABELS: Final = 1_000_000
+
+while h5py.h5pl.size():  # no file may have code loaded: netCDF4 names its own folder of plugins when it is imported
+    h5py.h5pl.remove(0)
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class Variable:
 class NetcdfHeader:
     """What a netCDF file says before its pixels are read; `shape` is (rows, columns) and `rows` those of a chunk.
 
+    `checksum`: what the metadata say that the file has, compared before a pixel is used.
     `x`, `y`: coordinates as stored, None where there are none. `times`: labels of `t`, empty where it has none.
     """
 
@@ -65,6 +70,7 @@ class NetcdfHeader:
     crs: CRS | None
     times: NDArray[np.datetime64]
     variables: dict[str, Variable]
+    checksum: str = ""
 
 
 def is_netcdf(path: Path) -> bool:
@@ -86,6 +92,7 @@ def read_header(path: Path) -> NetcdfHeader:
         raise OpenEOError("FormatUnsuitable", must, got="classic netCDF", do="Convert it by nccopy -k nc4")
     if start != _HDF5:
         raise DataError("DataCorrupt", f"{path} must be a netCDF-4 file", got=start, do="Check what the file is")
+    require_sound(path)
     with _opened(path) as file:
         _walk(path, file)
         found = {name: _variable(path, data) for name, data in _candidates(file).items()}
@@ -114,17 +121,18 @@ def open_variable(header: NetcdfHeader, name: str, plane: int = 0) -> da.Array:
         raise DataError("DataCorrupt", must, got=tuple(header.variables), do="Repair the item")
     height, width = header.shape
     stat = header.path.stat()
-    token = f"read-{tokenize(header.path, stat.st_mtime_ns, stat.st_size, name, plane)}"
+    token = f"read-{tokenize(header.path, header.checksum, stat.st_mtime_ns, stat.st_size, name, plane)}"
     starts = range(0, height, header.rows)
     rows = tuple(min(header.rows, height - start) for start in starts)
     tasks = {
-        (token, j, 0): (_read, header.path, variable, plane, start, count)
+        (token, j, 0): (_read, header.path, header.checksum, variable, plane, start, count)
         for j, (start, count) in enumerate(zip(starts, rows, strict=True))
     }
     return da.Array(tasks, token, (rows, (width,)), dtype=np.float32)
 
 
-def _read(path: Path, variable: Variable, plane: int, start: int, count: int) -> NDArray[np.float32]:
+def _read(path: Path, checksum: str, variable: Variable, plane: int, start: int, count: int) -> NDArray[np.float32]:
+    require_checksum(path, checksum)
     rows = slice(start, start + count)
     with _opened(path) as file:
         raw = file[variable.name][(plane, rows) if variable.temporal else rows]
@@ -154,9 +162,9 @@ def _walk(path: Path, file: Any) -> None:
     while waiting:
         group = waiting.pop()
         for name in group:
-            link = group.get(name, getlink=True)
-            if not isinstance(link, h5py.HardLink):
-                _refuse(path, f"{type(link).__name__} {name!r}")
+            kind = _kind_of_link(group, name)
+            if kind != "HardLink":
+                _refuse(path, f"{kind} {name!r}")
             thing = group[name]
             if _address(thing) in seen:
                 continue
@@ -167,6 +175,13 @@ def _walk(path: Path, file: Any) -> None:
                 waiting.append(thing)
             elif isinstance(thing, h5py.Dataset) and (thing.external or thing.is_virtual):
                 _refuse(path, f"data of {name!r} in another file")
+
+
+def _kind_of_link(group: Any, name: str) -> str:
+    try:
+        return type(group.get(name, getlink=True)).__name__
+    except TypeError:  # of a class that a program defined for itself
+        return "user-defined link"
 
 
 def _address(thing: Any) -> int:

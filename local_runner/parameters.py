@@ -6,12 +6,14 @@ Raster cubes are no values here: they come in as STAC addresses, see `local_runn
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import math
 import os
 from typing import TYPE_CHECKING, Any, Final
 
+from local_runner import schemas
 from local_runner.errors import OpenEOError
+from local_runner.limits import MAX_ARGUMENT_DEPTH, require_size
+from local_runner.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -70,13 +72,8 @@ def require_known(name: str, declared: Iterable[str], process: str, *, kind: str
     known = tuple(declared)
     if name in known:
         return
-    close = difflib.get_close_matches(name, known, n=3)
-    raise OpenEOError(
-        "ProcessParameterUnsupported",
-        f"A {kind} of {process!r} must be one of {known}",
-        got=name,
-        do=f"Did you mean {' or '.join(map(repr, close))}?" if close else "",
-    )
+    must = f"A {kind} of {process!r} must be one of {known}"
+    raise OpenEOError("ProcessParameterUnsupported", must, got=name, do=did_you_mean(name, known))
 
 
 def required(parameter: Mapping[str, Any], process: str, how: str) -> OpenEOError:
@@ -92,25 +89,27 @@ def required(parameter: Mapping[str, Any], process: str, how: str) -> OpenEOErro
 
 def checked(parameter: Mapping[str, Any], given: Any, process: str) -> Any:
     """Return the value as plain JSON, if it fulfils one of the schemas of its parameter."""
-    from jsonschema import Draft7Validator  # noqa: PLC0415  (slow to import, and `--help` needs no validator)
-
+    require_size(given)
     value = plain(given)
     if not _is_finite(value):
         raise _invalid(parameter, process, "hold finite numbers only", given)
-    schemas = alternatives(parameter)
-    found = [list(Draft7Validator(schema, format_checker=_formats()).iter_errors(value)) for schema in schemas]
+    allowed = alternatives(parameter)
+    found = [schemas.errors_of(value, schema) for schema in allowed]
     if not all(found):
         return value
-    reasons = list(dict.fromkeys(_reason(errors, schema) for errors, schema in zip(found, schemas, strict=True)))
+    reasons = list(dict.fromkeys(_reason(errors, schema) for errors, schema in zip(found, allowed, strict=True)))
     raise _invalid(parameter, process, ", or ".join(reasons), given)
 
 
-def plain(value: Any) -> Any:
-    """Dates, paths, tuples and numpy scalars as what they are in JSON."""
+def plain(value: Any, depth: int = 0) -> Any:
+    """Dates, paths, tuples and numpy scalars as what they are in JSON; `ProcessParameterInvalid` where nested too deeply."""
+    if depth > MAX_ARGUMENT_DEPTH:
+        must = f"The value of a parameter must be nested at most {MAX_ARGUMENT_DEPTH} deep"
+        raise OpenEOError("ProcessParameterInvalid", must)
     if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [plain(item, depth + 1) for item in value]
     if type(value).__module__ == "numpy":
         return str(value) if type(value).__name__ == "datetime64" else plain(value.tolist())
     if isinstance(value, dt.date):
@@ -123,18 +122,6 @@ def constraints(schema: Mapping[str, Any]) -> str:
     return ", ".join(
         text(schema[key]).removeprefix("be ") for key, text in _RULES.items() if key in schema and key != "type"
     )
-
-
-def _formats() -> Any:
-    from jsonschema import FormatChecker  # noqa: PLC0415
-
-    formats = FormatChecker(formats=("date",))
-
-    @formats.checks("date-time", raises=ValueError)
-    def _is_time(value: object) -> bool:
-        return not isinstance(value, str) or dt.datetime.fromisoformat(value).tzinfo is not None
-
-    return formats
 
 
 def _reason(errors: list[ValidationError], schema: Mapping[str, Any]) -> str:

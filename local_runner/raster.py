@@ -1,4 +1,4 @@
-"""The one reader of GeoTIFF: lazy, by windows of whole rows, float32 with NaN for no-data.
+"""The one reader of GeoTIFF: lazy, by windows of whole blocks, float32 with NaN for no-data.
 
 Only the GTiff driver is used, without sidecar files, and the header is judged before a pixel is read. A file without
 georeferencing gets the identity transform; nobody is warned, since radar geometry has none. Scale and offset are not
@@ -19,11 +19,12 @@ import rasterio
 from dask.base import tokenize
 from pyproj import CRS
 from pyproj.exceptions import CRSError
-from rasterio.errors import RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from local_runner.errors import DataError, LimitExceededError, OpenEOError
+from local_runner.integrity import require_checksum
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,11 +41,14 @@ GDAL_OPTIONS: Final = {
 """No sidecar files, no network, and a block cache that does not grow with the machine."""
 ROWS: Final = 512
 """Rows of a chunk; the nearest multiple of the file's blocks at or below."""
+COLUMNS: Final = 1024
+"""Columns of a chunk of a tiled file, likewise: a stack of many dates is then held by windows, not by whole rows."""
 BLOCK_LIMIT: Final = 64 * 2**20
 """Largest decoded block of a compressed file, in bytes: reading one pixel costs as much. An uncompressed block may be
 larger, since it cannot be larger than the file."""
 CHUNK_LIMIT: Final = 512 * 2**20
 BAND_LIMIT: Final = 8 * 2**30
+MAX_BANDS: Final = 1_000
 _MAGIC: Final = {b"II*\0": ("<", False), b"MM\0*": (">", False), b"II+\0": ("<", True), b"MM\0+": (">", True)}
 _GEOREFERENCES: Final = tuple(map(frozenset, ((33550, 33922), (33920,), (34264,))))
 """TIFF tags ModelPixelScale with ModelTiepoint, IntergraphMatrix, ModelTransformation: one of them makes a transform."""
@@ -64,6 +68,8 @@ class Header:
     dtypes: tuple[str, ...]
     block: tuple[int, int]
     pixel_interleaved: bool
+    checksum: str = ""
+    """What the metadata say that the file has; compared before a pixel is used."""
 
     @property
     def count(self) -> int:
@@ -74,6 +80,11 @@ class Header:
     def rows(self) -> int:
         """Rows of a chunk: whole blocks, about `ROWS`."""
         return min(max(self.block[0], ROWS // self.block[0] * self.block[0]), self.shape[0])
+
+    @property
+    def columns(self) -> int:
+        """Columns of a chunk: whole blocks, about `COLUMNS`; all where the file has strips."""
+        return min(max(self.block[1], COLUMNS // self.block[1] * self.block[1]), self.shape[1])
 
 
 class LazyRaster(NamedTuple):
@@ -96,7 +107,10 @@ class Reader(DatasetReader):  # type: ignore[misc]
     def read_transform(self) -> Sequence[float]:
         """GDAL geotransform of the file, asked for only where the file has one."""
         tags = _tags(Path(self.name))
-        return super().read_transform() if any(tags.issuperset(known) for known in _GEOREFERENCES) else _IDENTITY
+        try:
+            return super().read_transform() if any(tags.issuperset(known) for known in _GEOREFERENCES) else _IDENTITY
+        except NotGeoreferencedWarning as error:  # where warnings are errors: the tags are there and mean nothing
+            raise corrupt(Path(self.name), error) from error
 
 
 class _PixelReader(DatasetReader):  # type: ignore[misc]
@@ -146,20 +160,21 @@ def read_header(path: Path) -> Header:
 def open_bands(header: Header, bands: Sequence[int]) -> da.Array:
     """Bands of a GeoTIFF as dask array (bands, y, x), float32, NaN where there is no data; bands count from 1.
 
-    Chunks are whole rows; a chunk holds all bands where the file interleaves them, else one.
+    Chunks are windows of whole blocks; a chunk holds all bands where the file interleaves them, else one.
     """
     height, width = header.shape
     groups = [list(bands)] if header.pixel_interleaved else [[band] for band in bands]
-    starts = range(0, height, header.rows)
-    rows = tuple(min(header.rows, height - start) for start in starts)
+    rows = tuple(min(header.rows, height - start) for start in range(0, height, header.rows))
+    columns = tuple(min(header.columns, width - start) for start in range(0, width, header.columns))
     stat = header.path.stat()
-    name = f"read-{tokenize(header.path, stat.st_mtime_ns, stat.st_size, tuple(bands))}"
+    name = f"read-{tokenize(header.path, header.checksum, stat.st_mtime_ns, stat.st_size, tuple(bands))}"
     tasks = {
-        (name, i, j, 0): (_read, header, tuple(group), start, count)
+        (name, i, j, k): (_read, header, tuple(group), (j * header.rows, k * header.columns), (count, samples))
         for i, group in enumerate(groups)
-        for j, (start, count) in enumerate(zip(starts, rows, strict=True))
+        for j, count in enumerate(rows)
+        for k, samples in enumerate(columns)
     }
-    chunks = (tuple(map(len, groups)), rows, (width,))
+    chunks = (tuple(map(len, groups)), rows, columns)
     return da.Array(tasks, name, chunks, dtype=np.float32)
 
 
@@ -176,10 +191,12 @@ def root_of(error: BaseException) -> BaseException:
     return error
 
 
-def _read(header: Header, bands: tuple[int, ...], start: int, count: int) -> NDArray[np.float32]:
-    window = Window(0, start, header.shape[1], count)
+def _read(header: Header, bands: tuple[int, ...], start: tuple[int, int], size: tuple[int, int]) -> NDArray[np.float32]:
+    """A window by its first row and column and its size, both (rows, columns)."""
+    require_checksum(header.path, header.checksum)
+    window = Window(start[1], start[0], size[1], size[0])
     exact = all(np.can_cast(header.dtypes[band - 1], np.float32) for band in bands)
-    into = np.empty((len(bands), count, header.shape[1]), np.float32) if exact else None
+    into = np.empty((len(bands), *size), np.float32) if exact else None
     try:
         with rasterio.Env(**GDAL_OPTIONS), _PixelReader(str(header.path), driver="GTiff", sharing=False) as file:
             raw = file.read(list(bands), window=window, out=into)
@@ -213,14 +230,17 @@ def _judge(header: Header, *, compressed: bool) -> None:
     if any(kind.kind == "c" for kind in types):
         must = f"{header.path} must hold real numbers; real and imaginary part are bands of their own"
         raise OpenEOError("FormatUnsuitable", must, got=header.dtypes[0], do="Write i and q as two bands")
+    if header.count > MAX_BANDS:
+        must = f"a file like {header.path} must have at most {MAX_BANDS} bands"
+        raise LimitExceededError("ArrayTooLarge", must, got=header.count, do="Split it")
     height, width = header.shape
     sample = max(kind.itemsize for kind in types)
     together = header.count if header.pixel_interleaved else 1
     block = math.prod(header.block) * sample * together
-    chunk = header.rows * width * max(sample, 4) * together
+    chunk = header.rows * header.columns * max(sample, 4) * together
     for size, limit, what in (
         (height * width * sample, BAND_LIMIT, "a band"),
-        (chunk, CHUNK_LIMIT, f"{header.rows} rows"),
+        (chunk, CHUNK_LIMIT, f"{header.rows} rows by {header.columns} columns"),
         (block if compressed else 0, BLOCK_LIMIT, "a compressed block"),
     ):
         if size > limit:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_S: Final = 30.0
 MAX_REDIRECTS: Final = 3
+SLOWEST: Final = 10_000
+"""Bytes a second: a server that sends one now and then would never end."""
 _UNICAST: Final = ipaddress.ip_network("2000::/3")
 """Global unicast addresses of IPv6; those outside are local ones or stand for addresses of IPv4."""
 
@@ -154,11 +156,13 @@ def _chunks(response: httpx.Response, url: str, limit: int, code: str) -> Iterat
     )
     if announced.isdecimal() and int(announced) > limit:
         raise too_large
-    received = 0
+    received, start = 0, time.monotonic()
     for chunk in response.iter_raw():
         received += len(chunk)
         if received > limit:
             raise too_large
+        if time.monotonic() - start > TIMEOUT_S + received / SLOWEST:
+            raise _unavailable(url, f"it comes slower than {SLOWEST} bytes a second")
         yield chunk
     if announced.isdecimal() and received != int(announced):
         raise _unavailable(url, f"{received} of {announced} bytes came")

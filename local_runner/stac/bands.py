@@ -39,7 +39,8 @@ _NETCDF: Final = ("application/x-netcdf", "application/netcdf", "application/net
 class Layer:
     """One band of one asset: its name, the asset's key and address, and which band of the file it is.
 
-    `index`: its number in a GeoTIFF, counted from 1; `variable` and `plane`: its name and its place on `t` in netCDF.
+    `index`: its number in a GeoTIFF, counted from 1; `variable` and `plane`: its name and its place on `t` in netCDF. `size`
+    and `checksum`: `file:size` and `file:checksum` of the asset.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Layer:
     size: int | None
     variable: str = ""
     plane: int = 0
+    checksum: str = ""
 
 
 def layers(
@@ -59,8 +61,7 @@ def layers(
 
     `header` opens a file and is called for assets whose bands are not named in the metadata.
     """
-    if len(found.assets) > MAX_ASSETS:
-        raise LimitExceededError("TooManyAssets", f"An item must have at most {MAX_ASSETS} assets", got=found.id)
+    require_few(found)
     bands: dict[str, Layer] = {}
     for key, href in addresses(found, resolve):
         if "_0-" in key and known_band(key) in bands:
@@ -68,8 +69,15 @@ def layers(
         asset = found.assets[key]
         names = _in_metadata(asset) or _in_item_assets(found.collection, key) or _in_file(found, key, header(href))
         for index, (name, common) in enumerate(names, start=1):
-            bands.setdefault(name, Layer(name, common, key, href, index, _size(asset), name))
+            layer = Layer(name, common, key, href, index, _size(asset), name, checksum=_checksum(asset))
+            bands.setdefault(name, layer)
     return bands
+
+
+def require_few(found: Found) -> None:
+    """Raise `TooManyAssets` where an item has more than `MAX_ASSETS` assets."""
+    if len(found.assets) > MAX_ASSETS:
+        raise LimitExceededError("TooManyAssets", f"An item must have at most {MAX_ASSETS} assets", got=found.id)
 
 
 def addresses(found: Found, resolve: Callable[[str, str], str]) -> Iterator[tuple[str, str]]:
@@ -188,3 +196,8 @@ def _file_name(asset: Mapping[str, Any]) -> str:
 def _size(asset: Mapping[str, Any]) -> int | None:
     size = asset.get("file:size")
     return size if isinstance(size, int) else None
+
+
+def _checksum(asset: Mapping[str, Any]) -> str:
+    checksum = asset.get("file:checksum")
+    return checksum if isinstance(checksum, str) else ""

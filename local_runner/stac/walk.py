@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from local_runner.access import is_remote, locate, public_href
 from local_runner.cube import to_time
 from local_runner.errors import DataError, LimitExceededError, OpenEOError
-from local_runner.stac.bands import is_raster
+from local_runner.stac.bands import is_raster, require_few
 from local_runner.stac.file_names import date_in
 
 if TYPE_CHECKING:
@@ -108,17 +109,19 @@ def _walk(entry: str, access: Access) -> Iterator[Found]:
         if document.get("type") == "Collection":
             collection = document
         _require_record(document, href, access)
-        linked = list(_links(document, href, access))
+        followed = list(islice(_links(document, href, access), MAX_DOCUMENTS + 1))
+        linked = list(dict.fromkeys(followed))
         for found in _items_in(document, href, collection, linked=bool(linked)):
             count += 1
             if count > MAX_ITEMS:
                 do = "Name a collection with fewer items; temporal_extent does not spare reading them"
                 must = f"A STAC address must lead to at most {MAX_ITEMS} items"
                 raise LimitExceededError("TooManyItems", must, got=public_href(entry), do=do)
+            require_few(found)
             yield found
         waiting += [(link, collection) for link in linked if link not in seen]
         seen |= set(linked)
-        if len(seen) > MAX_DOCUMENTS:
+        if len(seen) > MAX_DOCUMENTS or len(followed) > MAX_DOCUMENTS:
             must = f"A STAC address must lead to at most {MAX_DOCUMENTS} documents"
             raise LimitExceededError("TooManyItems", must, got=public_href(entry), do="Name a smaller catalogue")
 

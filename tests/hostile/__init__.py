@@ -1,0 +1,1 @@
+"""What strangers may send: graphs, addresses, files. Refused with a typed error before anything is touched."""
