@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class CallbackOutline(ABC):
@@ -23,6 +26,11 @@ class CallbackOutline(ABC):
     def is_single_udf(self) -> bool:
         """Whether the graph is one `run_udf` node."""
         return self.process_ids == ("run_udf",)
+
+    @property
+    def udf_literals(self) -> Mapping[str, Any]:
+        """Arguments of the one `run_udf` node that stand in the graph as they are; none for any other graph."""
+        return {}
 
 
 class Callback(CallbackOutline):

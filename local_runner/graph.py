@@ -19,12 +19,14 @@ from local_runner.callback import Callback
 from local_runner.cube import inherit
 from local_runner.errors import InternalError, OpenEOError
 from local_runner.execution import Execution
-from local_runner.process_graph import FromNode, FromParameter, Graph, Node, Surroundings, predefined, walk
+from local_runner.nodes import FromNode, FromParameter, Node, walk
+from local_runner.process_graph import Graph, Surroundings, predefined
 from local_runner.profiles import load_profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from local_runner.execution import Observer
     from local_runner.processes import Process
 
 
@@ -39,7 +41,8 @@ def evaluate(
 
     `process_graph` is a flat graph `{node id: {"process_id", "arguments", ...}}` or a process object with one. `parameters`
     are the values of its parameters (cubes included). `profile` is the name of a module in `local_runner/profiles`.
-    With `trusted=False` only UDF texts of the installed collection run and nothing is fetched from the network.
+    With `trusted=False` UDF texts that are not of the installed collection run in the sandbox, and nothing is fetched
+    from the network.
     Raises `OpenEOError` with an openEO error code, the node, what must hold and what to do.
     """
     execution = Execution(profile=load_profile(profile), access=Access(trusted=trusted), trusted=trusted)
@@ -54,7 +57,7 @@ def evaluate_with(process_graph: Mapping[str, Any], parameters: Mapping[str, Any
     values = catalog.complete_parameters(process, parameters)
     surroundings = Surroundings(execution)
     graph.check(frozenset(values), surroundings)
-    return Scope(graph, values, surroundings).value(every_end=True)
+    return Scope(graph, values, surroundings, observer=execution.observer).value(every_end=True)
 
 
 def check_graph(process: Mapping[str, Any], execution: Execution) -> None:
@@ -65,13 +68,22 @@ def check_graph(process: Mapping[str, Any], execution: Execution) -> None:
 
 
 class Scope:
-    """One evaluation of a graph: the values of its parameters and of the nodes called so far."""
+    """One evaluation of a graph: the values of its parameters and of the nodes called so far, and who watches it."""
 
-    def __init__(self, graph: Graph, parameters: Mapping[str, Any], surroundings: Surroundings, path: str = "") -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        parameters: Mapping[str, Any],
+        surroundings: Surroundings,
+        path: str = "",
+        *,
+        observer: Observer | None = None,
+    ) -> None:
         self.graph = graph
         self.parameters = parameters
         self.surroundings = surroundings
         self.path = path
+        self.observer = observer
         self._values: dict[str, Any] = {}
 
     def value(self, *, every_end: bool = False) -> Any:
@@ -131,13 +143,22 @@ class Scope:
 
     def _call(self, node: Node) -> Any:
         path = f"{self.path}{node.id}"
+        arguments = self._arguments(node)
+        if self.observer is None:
+            return self._value(node, arguments, path)
+        return self.observer.call(path, node, arguments, lambda: self._value(node, arguments, path))
+
+    def _value(self, node: Node, arguments: dict[str, Any], path: str) -> Any:
+        execution = self.surroundings.execution
         try:
-            arguments = self._arguments(node)
             process = predefined(node)
             if process is not None:
-                result = call_process(process, arguments, self.surroundings.execution)
+                result = call_process(process, arguments, execution)
             else:
                 result = self._call_definition(node, arguments, path)
+            if isinstance(result, xr.DataArray):
+                execution.budget.require_cube(result.sizes)
+            self.surroundings.work.count(arguments, result)
         except OpenEOError as error:
             raise error.at(path) from error.__cause__
         except Exception as error:
@@ -150,7 +171,7 @@ class Scope:
     def _call_definition(self, node: Node, arguments: dict[str, Any], path: str) -> Any:
         definition = self.surroundings.definitions[node.namespace, node.process_id]
         values = catalog.complete_parameters(definition.process, arguments)
-        return Scope(definition.graph, values, self.surroundings, f"{path}/").value()
+        return Scope(definition.graph, values, self.surroundings, f"{path}/", observer=self.observer).value()
 
 
 class GraphCallback(Callback):
@@ -172,6 +193,11 @@ class GraphCallback(Callback):
     def process_ids(self) -> tuple[str, ...]:
         """Ids of the processes in the graph and in its callbacks."""
         return self.graph.process_ids
+
+    @property
+    def udf_literals(self) -> Mapping[str, Any]:
+        """Arguments of the one `run_udf` node that stand in the graph as they are; none for any other graph."""
+        return self.graph.udf_literals
 
     def udf_arguments(self, **parameters: Any) -> tuple[str, dict[str, Any]]:
         """Path and resolved arguments, without `data`, of the one `run_udf` node."""

@@ -15,6 +15,7 @@ from scipy.ndimage import binary_erosion
 from local_runner.cube import crs_of
 from local_runner.errors import LimitExceededError, OpenEOError
 from local_runner.geocode import geocode, kernels, positions, target_grid, warp
+from local_runner.geocode import grid as grids
 
 UTM = pyproj.CRS.from_epsg(32632)
 SIZE = 64
@@ -143,7 +144,7 @@ def test_chunks_and_tiles_change_no_bit(resolution, monkeypatch):
     noise[5:9, 20:30] = np.nan
     options = [{}, {"chunks": (1, 7, 64)}, {"chunks": (3, 64, 5)}, {"chunks": (2, 13, 11)}]
     whole, *others = [run(radar(e, n, dtype=np.float32, noise=noise, **o), resolution) for o in options]
-    monkeypatch.setattr(warp, "SAMPLES_PER_TILE", 1)
+    monkeypatch.setattr(grids, "SAMPLES_PER_TILE", 1)
     monkeypatch.setattr(warp, "_BLOCK", (5, 3))
     tiled = geocode(radar(e, n, dtype=np.float32, noise=noise), crs=UTM, resolution=(resolution, resolution))
     assert tiled.data.npartitions > 1 or resolution == 20
@@ -438,7 +439,7 @@ def test_refusals(change, resolution, message):
 
 
 def test_too_fine_a_resolution_is_refused():
-    with pytest.raises(LimitExceededError, match=r"^ProcessParameterInvalid: The geocoded grid must have at most"):
+    with pytest.raises(LimitExceededError, match=r"^LimitExceeded: The geocoded grid must have at most"):
         geocode(ramps(), crs=UTM, resolution=(0.01, 0.01))
 
 

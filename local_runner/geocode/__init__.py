@@ -24,7 +24,7 @@ samples, interpolation over samples without position, categorical values (means 
 
 from __future__ import annotations
 
+from local_runner.geocode.geocoding import geocode
 from local_runner.geocode.grid import MAX_CELLS, TargetGrid, target_grid
-from local_runner.geocode.warp import geocode
 
 __all__ = ["MAX_CELLS", "TargetGrid", "geocode", "target_grid"]

@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from local_runner.errors import LimitExceededError, OpenEOError
+from local_runner.budget import MAX_PIXELS
+from local_runner.errors import LimitExceededError, OpenEOError, Quoted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MAX_CELLS: Final = 200_000_000
-"""Cells (rows times columns) of one date and band; a Sentinel-1 burst at 5 m has about 120 million."""
+MAX_CELLS: Final = MAX_PIXELS
+"""Cells (rows times columns) of one date and band where no other limit is given."""
+
+
+SAMPLES_PER_TILE: Final = 4_000_000
+"""Source samples that a tile of the target aims at."""
 
 
 class TargetGrid(NamedTuple):
@@ -54,6 +59,11 @@ class TargetGrid(NamedTuple):
         """Cell centres (rows,), descending."""
         return np.float64(self.resolution[1]) * (self.row - 0.5 - np.arange(self.shape[0], dtype=np.float64))
 
+    def tile_side(self, samples: int) -> int:
+        """Cells along a side of a tile, a power of two, so that a tile has about `SAMPLES_PER_TILE` of the source's samples."""
+        per_cell = samples / (self.shape[0] * self.shape[1])
+        return int(2 ** min(max(round(math.log2(SAMPLES_PER_TILE / per_cell) / 2), 6), 10))
+
 
 def target_grid(
     bounds: tuple[float, float, float, float], resolution: tuple[float, float], *, max_cells: int | None = MAX_CELLS
@@ -69,16 +79,26 @@ def target_grid(
     if not all(map(math.isfinite, bounds)) or west > east or south > north:
         raise OpenEOError("ProcessParameterInvalid", "The bounds must be finite west, south, east, north", got=bounds)
     dx, dy = resolution
-    column, row = math.floor(west / dx), math.ceil(north / dy)
-    columns, rows = max(math.ceil(east / dx) - column, 1), max(row - math.floor(south / dy), 1)
-    if max_cells is not None and rows * columns > max_cells:
-        raise LimitExceededError(
-            "ProcessParameterInvalid",
-            f"The geocoded grid must have at most {max_cells} cells",
-            got=f"{rows} rows x {columns} columns at a resolution of {resolution}",
-            do="Choose a coarser resolution or a smaller area, and look for outliers in the coordinate bands",
-        )
+    edges = (west / dx, east / dx, south / dy, north / dy)
+    limit = math.inf if max_cells is None else max_cells
+    if not all(map(math.isfinite, edges)) or (edges[1] - edges[0]) * (edges[3] - edges[2]) > limit:
+        raise _too_fine(max_cells, edges[3] - edges[2], edges[1] - edges[0], resolution)
+    column, row = math.floor(edges[0]), math.ceil(edges[3])
+    columns, rows = max(math.ceil(edges[1]) - column, 1), max(row - math.floor(edges[2]), 1)
+    if rows * columns > limit:
+        raise _too_fine(max_cells, rows, columns, resolution)
     return TargetGrid(column, row, (rows, columns), (dx, dy))
+
+
+def _too_fine(
+    max_cells: int | None, rows: float, columns: float, resolution: tuple[float, float]
+) -> LimitExceededError:
+    return LimitExceededError(
+        "LimitExceeded",
+        f"The geocoded grid must have at most {max_cells} cells",
+        got=Quoted(f"{rows:.12g} rows x {columns:.12g} columns at a resolution of {resolution}"),
+        do="Choose a coarser resolution or a smaller area, look for outliers in the coordinate bands, or raise --max-pixels",
+    )
 
 
 def check_resolution(resolution: tuple[float, float]) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from local_runner.stac.groups import Group
+    from local_runner.workers import Workers
 
 COG: Final = "image/tiff; application=geotiff; profile=cloud-optimized"
 GEOTIFF: Final = "image/tiff; application=geotiff"
@@ -78,20 +79,35 @@ def options_of(given: Mapping[str, Any], file_format: str) -> Options:
     return Options(file_format.lower() == "netcdf", prefix, given.get("tile_size"), overviews)
 
 
-def write_files(cube: xr.DataArray, groups: list[Group], folder: Path, options: Options, *, for_backend: bool) -> Files:
+def write_files(
+    cube: xr.DataArray,
+    groups: list[Group],
+    folder: Path,
+    options: Options,
+    *,
+    for_backend: bool,
+    workers: Workers | None = None,
+) -> Files:
     """Write the bands of an arranged cube, in one computation; the coordinate bands once, beside the items."""
     makeshift = for_backend and crs_of(cube) is None
     files = Files(properties=_projection(cube, makeshift=makeshift))
     if options.netcdf:
-        rings = _write_netcdf(cube, groups, folder, options, files)
+        rings = _write_netcdf(cube, groups, folder, options, files, workers=workers)
     else:
-        rings = _write_rasters(cube, groups, folder, options, files, makeshift=makeshift)
+        rings = _write_rasters(cube, groups, folder, options, files, makeshift=makeshift, workers=workers)
     files.footprints = {name: footprint.geometry_of(ring) for name, ring in rings.items()}
     return files
 
 
 def _write_rasters(
-    cube: xr.DataArray, groups: list[Group], folder: Path, options: Options, files: Files, *, makeshift: bool
+    cube: xr.DataArray,
+    groups: list[Group],
+    folder: Path,
+    options: Options,
+    files: Files,
+    *,
+    makeshift: bool,
+    workers: Workers | None,
 ) -> Rings:
     crs = crs_of(cube)
     common = _coordinate_targets(cube, folder, options)
@@ -102,6 +118,7 @@ def _write_rasters(
         transform=Affine.identity() if crs is None else _transform(cube),
         crs=_MAKESHIFT if makeshift else crs,
         tile=options.tile,
+        workers=workers,
     )
     written = {result.path: result for result in results}
     for group in groups:
@@ -157,9 +174,11 @@ def _coordinates(cube: xr.DataArray) -> list[str]:
     return [str(name) for name in cube[BANDS].values if str(name) in COORDINATES]
 
 
-def _write_netcdf(cube: xr.DataArray, groups: list[Group], folder: Path, options: Options, files: Files) -> Rings:
+def _write_netcdf(
+    cube: xr.DataArray, groups: list[Group], folder: Path, options: Options, files: Files, *, workers: Workers | None
+) -> Rings:
     targets = [_file(cube, group, folder, options) for group in groups]
-    results = dict(zip([group.id for group in groups], write_netcdf(targets), strict=True))
+    results = dict(zip([group.id for group in groups], write_netcdf(targets, workers=workers), strict=True))
     for name, written in results.items():
         first = next(iter(written.values()))
         bands = [_band(key, result) for key, result in written.items()]

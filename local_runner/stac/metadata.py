@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from local_runner.access import is_remote, public_href
+from local_runner.redaction import redact
 from local_runner.stac.bands import STATIC
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ _OF_THE_GRID: Final = frozenset(
 )
 """Properties of the primary's grid: kept as long as x and y are its indices."""
 _RESERVED: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-_SAFE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_SAFE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}(?<!-[0-9a-f]{12})")
+"""Not the name that another one is encoded to, which ends with a hash."""
 _PLAIN: Final = re.compile(r"[iq](_.*)?|.*_shift|(reference|deramp|reramp)_phase")
 
 
@@ -166,9 +168,9 @@ def shared(inputs: Iterable[Mapping[str, Any]], *, offset: tuple[float, float] |
 
 
 def public(value: Any) -> Any:
-    """A graph or its parameters as they may be written: URLs in them without user name, password and query."""
+    """A graph or its parameters as they may be written: without secrets, URLs without user name, password and query."""
     if isinstance(value, str):
-        return public_href(value) if is_remote(value) and len(value.split()) == 1 else value
+        return public_href(value) if is_remote(value) and len(value.split()) == 1 else redact(value)
     if isinstance(value, dict):
         return {key: public(entry) for key, entry in value.items()}
     return [public(entry) for entry in value] if isinstance(value, list | tuple) else value
@@ -187,7 +189,7 @@ def safe_name(name: str) -> str:
     """
     if _SAFE.fullmatch(name) and not _RESERVED.fullmatch(name) and not name.endswith("."):
         return name
-    encoded = quote(name, safe="").replace("%", "_").replace("~", "_").lstrip("._-")
+    encoded = quote(name, safe="", errors="surrogatepass").replace("%", "_").replace("~", "_").lstrip("._-")
     if _RESERVED.fullmatch(encoded) or not encoded:
         encoded = f"x_{encoded}"
     return f"{encoded[:100]}-{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:12]}"

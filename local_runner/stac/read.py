@@ -19,6 +19,7 @@ from local_runner.cube import BANDS, DIMENSIONS, T, X, Y, iso, temporal_extent, 
 from local_runner.errors import OpenEOError
 from local_runner.stac import grid as grids
 from local_runner.stac.bands import LATITUDE, LONGITUDE, STATIC, Layer, layers, select
+from local_runner.stac.planned import PlannedSource
 from local_runner.stac.source import Source
 from local_runner.stac.walk import Found, items
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from local_runner.access import Access
+    from local_runner.profiles import Profile
 
 
 def load(
@@ -36,6 +38,8 @@ def load(
     bands: Sequence[str] | None = None,
     properties: Mapping[str, Any] | None = None,
     access: Access,
+    planning: bool = False,
+    profile: Profile | None = None,
 ) -> xr.DataArray:
     """Cube (t, bands, y, x), float32, lazy, NaN where there is no data.
 
@@ -46,6 +50,11 @@ def load(
     `spatial_extent` selects pixels whose centre lies in the box; in radar geometry the smallest index box that covers
     it, by the bands of latitude and longitude. Axes keep their coordinates and indices.
 
+    `profile`: its rules for items hold, and only the assets that it admits are loaded.
+
+    With `planning` no file is opened: the metadata tell the grid, the cube has no values, and in radar geometry
+    `spatial_extent` selects all of it.
+
     Raises `NoDataAvailable`, `TemporalExtentEmpty`, `PropertiesUnsupported`, `ProcessParameterInvalid` (unknown band),
     `FeatureUnsupported` (polygons), `DatesNotUnique`, `GridsDiffer`, `ResultIncomplete`, `DataCorrupt` and what `Access`
     raises; `DataCorrupt` also when the cube is computed.
@@ -54,8 +63,11 @@ def load(
         must = "load_stac must be called without 'properties': static catalogues have no queries"
         raise OpenEOError("PropertiesUnsupported", must, got=dict(properties), do="Select by temporal_extent")
     box = grids.parse_extent(spatial_extent)
-    source = Source(access.naming(url))
-    dates = _dates(_within(items(url, source.access), temporal_extent, source), source)
+    source = PlannedSource(access.naming(url)) if planning else Source(access.naming(url))
+    found = items(url, source.access)
+    if profile is not None:
+        found = profile.admit(found, bands)
+    dates = _dates(_within(found, temporal_extent, source), source)
     known = [layer for date in dates for layer in date.layers.values()]
     if not known:
         must = "The items must have GeoTIFF or netCDF assets with data"
@@ -164,22 +176,23 @@ def _cube(dates: list[_Date], names: list[str], source: Source) -> tuple[xr.Data
     for href in dict.fromkeys(layer.href for layer in used):
         source.require_same(first, href)
     arrays: dict[Layer | None, da.Array] = {layer: source.array(layer) for layer in used}
-    header = source.header(first)
-    arrays[None] = da.full(header.shape, np.nan, dtype=np.float32, chunks=(header.rows, -1))
+    shape, chunks = arrays[used[0]].shape, arrays[used[0]].chunks
+    arrays[None] = da.full(shape, np.nan, dtype=np.float32, chunks=chunks)
     data = da.stack([da.stack([arrays[layer] for layer in row]) for row in chosen])
     grid = source.grid(first)
     times = np.array([date.time for date in dates], dtype="datetime64[ns]")
     coords = {T: times, BANDS: np.array(names, dtype=str), Y: grid.y, X: grid.x}
-    cube = xr.DataArray(data, dims=DIMENSIONS, coords=coords, attrs={"stac": _stac(dates)})
+    cube = xr.DataArray(data, dims=DIMENSIONS, coords=coords, attrs={"stac": _stac(dates, source)})
     cube.name = None
     return with_crs(cube, grid.crs), first
 
 
-def _stac(dates: list[_Date]) -> dict[str, list[dict[str, Any]]]:
+def _stac(dates: list[_Date], source: Source) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     for date in dates:
         entries = [
-            {"id": item.id, "href": public_href(item.href), "properties": item.properties} for item in date.found
+            {"id": item.id, "href": public_href(item.href), "properties": item.properties} | source.outline(item)
+            for item in date.found
         ]
         found.setdefault(utc_day(date.time), []).extend(entries)
     return found
@@ -198,7 +211,7 @@ def _cut(cube: xr.DataArray, box: grids.Box, dates: list[_Date], source: Source,
         raise OpenEOError("ProcessParameterInvalid", must, got=sorted(every), do=do)
     for layer in coordinates:
         source.require_same(first, layer.href)
-    rows, columns = grids.select_radar(source.array(coordinates[0]), source.array(coordinates[1]), box)
+    rows, columns = source.select(coordinates[0], coordinates[1], box)
     return cube.isel({Y: rows, X: columns})
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from local_runner import netcdf_reader, raster
 from local_runner.access import is_remote
@@ -56,13 +56,22 @@ class Source:
 
     def array(self, layer: Layer) -> da.Array:
         """Band (y, x), rows in the order of the grid."""
-        header = self.header(layer.href)
+        header = replace(self.header(layer.href), checksum=layer.checksum)
         actual = header.path.stat().st_size
         if layer.size is not None and actual != layer.size and not is_remote(layer.href):
             must = f"{header.path} must have {layer.size} bytes, its file:size"
             raise DataError("DataCorrupt", must, got=actual, do="Make or download the file again")
         data = _netcdf(header, layer) if isinstance(header, NetcdfHeader) else _geotiff(header, layer)
         return data[::-1] if self.grid(layer.href).flipped else data
+
+    def select(self, latitude: Layer, longitude: Layer, box: grids.Box) -> tuple[slice, slice]:
+        """Rows and columns of the smallest index box that covers a box in degrees; reads both bands."""
+        return grids.select_radar(self.array(latitude), self.array(longitude), box)
+
+    def outline(self, found: Found) -> dict[str, Any]:
+        """What a cube keeps of an item beside its id, address and properties: nothing, since the pixels tell all."""
+        del found
+        return {}
 
 
 def _netcdf(header: NetcdfHeader, layer: Layer) -> da.Array:

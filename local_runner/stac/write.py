@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
+    from local_runner.workers import Workers
+
 _JSON: Final = "application/json"
 _GEOJSON: Final = "application/geo+json"
 
@@ -55,13 +57,15 @@ def save(
     options: Mapping[str, Any] | None = None,
     provenance: Provenance,
     for_backend: bool = False,
+    workers: Workers | None = None,
 ) -> pystac.Collection:
     """Write a cube into `folder`: `<item>/<asset>.tif` (or one `<item>/data.nc`), `<item>/<item>.json`, `collection.json`.
 
     Bands `<name>_<YYYYMMDD>_<YYYYMMDD>` make one item per pair with the asset `<name>`; other bands one item per date.
     Bands of latitude and longitude are written once and linked by every item. Floats are stored as float32 with NaN for
     no-data. `for_backend`: radar geometry is named EPSG:3857 with the identity grid, geometry null, and the footprint a
-    property, which is what the geopyspark back-end loads. All rasters are computed in one pass, read back and compared.
+    property, which is what the geopyspark back-end loads. All rasters are computed in one pass by `workers`, all threads
+    if None, read back and compared.
 
     `options`: `filename_prefix`, `tile_size` (256 or 512), `overviews` ("AUTO" or "OFF").
     Raises `FormatUnsuitable`, `DataCubeEmpty`, `ProcessParameterInvalid` (options), `StorageFailed`.
@@ -73,7 +77,7 @@ def save(
     if whole.size == 0:
         raise OpenEOError("DataCubeEmpty", "The cube must have values to be saved", got=dict(whole.sizes))
     groups = groups_of(whole, process, provenance.pair)
-    files = write_files(whole, groups, folder, chosen, for_backend=for_backend)
+    files = write_files(whole, groups, folder, chosen, for_backend=for_backend, workers=workers)
     items = [_item(group, whole, files, folder, process, provenance, for_backend=for_backend) for group in groups]
     hrefs = [f"./{group.folder}/{group.folder}.json" for group in groups]
     dimensions = dimensions_of(whole, files.properties, items)

@@ -1,0 +1,153 @@
+"""Makes a plan: the graph of a run, evaluated on cubes without values."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dask.array as da
+
+from local_runner import catalog
+from local_runner import parameters as values_of_parameters
+from local_runner.access import Access, locate
+from local_runner.budget import budget_of
+from local_runner.execution import Execution
+from local_runner.graph import evaluate_with
+from local_runner.jobs import assemble
+from local_runner.jobs.scheduling import scheduling
+from local_runner.planning import estimate
+from local_runner.planning.plan import Check, Plan
+from local_runner.planning.recorder import Recorder
+from local_runner.process_graph import require_graph
+from local_runner.profiles import load_profile
+from local_runner.stac.groups import arranged
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+
+    import xarray as xr
+
+    from local_runner.jobs.scheduling import Scheduling
+
+
+def explain(
+    process: str | Path | Mapping[str, Any],
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    inputs: Mapping[str, str | os.PathLike[str]] | None = None,
+    profile: str = "geopyspark",
+    geocode: int | str | None = None,
+    resolution: float | None = None,
+    allow_hosts: Sequence[str] = (),
+    data_roots: Sequence[str | os.PathLike[str]] = (),
+    scheduler: str = "threads",
+    workers: int | None = None,
+    memory_limit: float | str | None = None,
+    max_pixels: float | None = None,
+    max_memory: float | str | None = None,
+    max_output: float | str | None = None,
+) -> Plan:
+    """What `run` with these arguments would do, without reading a pixel and without running a UDF.
+
+    STAC documents are read, also those of a remote address whose host is in `allow_hosts`; no asset is opened. A node that
+    cannot be planned, e.g. because the metadata of its items do not tell their shape, is noted in the plan with the reason
+    and the remedy, and so are limits of the back-end and of the budget (`max_pixels` of a plane, `max_memory` and
+    `max_output` in bytes or as "8G"; see `local_runner.budget`). Raises `OpenEOError` for what is wrong with the
+    call itself: an unknown process, a graph that is none, parameters, inputs.
+    """
+    chosen = scheduling(scheduler, workers, memory_limit)
+    budget = budget_of(max_pixels, max_memory, max_output)
+    access = Access(roots=tuple(map(Path, data_roots)), hosts=tuple(allow_hosts), trusted=False)
+    loaded = catalog.load(process, access)
+    require_graph(loaded)
+    stem = Path(process).stem if isinstance(process, str | Path) else "graph"
+    definition = {**loaded, "id": loaded.get("id") or re.sub(r"\W", "_", stem)}
+    values = values_of_parameters.resolve(definition, parameters or {})
+    addresses = assemble.input_addresses(definition, inputs or {})
+    for address in addresses.values():
+        access = access.naming(address)
+    code, step = assemble.target_grid(geocode, resolution)
+    located = {name: locate(address) for name, address in addresses.items()}
+    nodes = assemble.assemble(definition, values, located, geocode=code, resolution=step)
+    execution = Execution(load_profile(profile), access, processes={definition["id"]: definition}, budget=budget)
+    return plan_of(nodes, execution, chosen, process=definition["id"])
+
+
+def require_budget(
+    nodes: Mapping[str, Any], execution: Execution, chosen: Scheduling, *, process: str = "graph"
+) -> Plan:
+    """Raise `LimitExceeded` where the run of an assembled graph would exceed `execution.budget`, before a file is opened.
+
+    What cannot be planned is not looked at: the run tells what is wrong with it.
+    """
+    plan = plan_of(nodes, execution, chosen, process=process, raise_limits=True)
+    plan.require(execution.budget)
+    return plan
+
+
+def plan_of(
+    nodes: Mapping[str, Any],
+    execution: Execution,
+    chosen: Scheduling,
+    *,
+    process: str = "graph",
+    raise_limits: bool = False,
+) -> Plan:
+    """Plan of an assembled graph in the surroundings of its run. `raise_limits`: limits of size are raised, not noted."""
+    recorder, saved = Recorder(execution.profile, raise_limits=raise_limits), _Saved()
+    planning = replace(execution, profile=recorder.watched(), planning=True, observer=recorder, save=saved)
+    evaluate_with(nodes, {}, planning)
+    complete = all(node.problem is None and node.unknown_from is None for node in recorder.nodes.values())
+    estimates = [estimate.of_arrays(_planes(cube, process)) for cube in saved.cubes]
+    memory = estimate.memory_of(estimates, recorder.calls, geocoded=recorder.geocoded_samples, chosen=chosen)
+    read = sum(found.pixels_read for found in estimates)
+    output = int(sum(cube.nbytes * estimate.OVERVIEWS for cube in saved.cubes))
+    nodes_in_order = tuple(recorder.nodes.values())
+    largest = max((node.cube.pixels for node in nodes_in_order if node.cube is not None), default=0)
+    whole = complete and bool(saved.cubes)
+    budget = execution.budget
+    return Plan(
+        process=process,
+        profile=execution.profile.name,
+        workers=chosen.workers,
+        nodes=nodes_in_order,
+        complete=complete,
+        udf_calls=sum(calls.calls for calls in recorder.calls),
+        pixels_read=read,
+        bytes_read=4 * read,
+        output_bytes=output,
+        memory=memory,
+        checks=(
+            _check("pixels", largest, budget.max_pixels, known=complete),
+            _check("memory_bytes", memory.peak_bytes, budget.max_memory, known=whole),
+            _check("output_bytes", output, budget.max_output, known=whole),
+        ),
+    )
+
+
+@dataclass
+class _Saved:
+    """What `save_result` calls while planning: keeps the cubes."""
+
+    cubes: list[xr.DataArray] = field(default_factory=list)
+
+    def __call__(self, cube: xr.DataArray, *, file_format: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep a cube; returns no collection."""
+        del file_format, options
+        self.cubes.append(cube)
+        return {}
+
+
+def _planes(cube: xr.DataArray, process: str) -> list[da.Array]:
+    """Arrays (y, x) of all dates and bands, as they are written."""
+    whole = arranged(cube, process)
+    data = da.asarray(whole.data)
+    return [data[t, band] for t in range(data.shape[0]) for band in range(data.shape[1])]
+
+
+def _check(name: Any, needed: int, allowed: int, *, known: bool) -> Check:
+    holds = needed <= allowed
+    return Check(name, needed, allowed, holds if known or not holds else None)
