@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from local_runner.demo.simulator import Scene
     from local_runner.jobs.run import Result
+    from local_runner.workers import Report
 
 PROJECTION: Final = 32632
 RESOLUTION_M: Final = 20.0
@@ -45,9 +47,7 @@ class Shown:
     pictures: tuple[Path, ...]
 
 
-def show(
-    out: Path, *, lines: int = 600, samples: int = 2400, progress: Callable[[int, int], None] | None = None
-) -> Shown:
+def show(out: Path, *, lines: int = 600, samples: int = 2400, progress: Report | None = None) -> Shown:
     """Simulate into `out`/input, estimate all pairs in radar geometry and on a map below `out`, compare the first pair.
 
     A demo that is there is written anew.
@@ -59,8 +59,10 @@ def show(
     estimate = partial(
         run, "slc_coherence", {"pairs": chosen}, inputs={"data": collection}, overwrite=True, progress=progress
     )
-    radar = estimate(out=out / "radar", quicklooks=False)
-    on_map = estimate(out=out / "map", geocode=PROJECTION, resolution=RESOLUTION_M)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"\[geopyspark G45\]")  # nobody takes the demo to a back-end
+        radar = estimate(out=out / "radar", quicklooks=False)
+        on_map = estimate(out=out / "map", geocode=PROJECTION, resolution=RESOLUTION_M)
     truth, found = scene.truth(*chosen[0]), _coherence(radar, scene, chosen[0])
     judged = compare(
         found, truth, window_azimuth=WINDOW[0], window_range=WINDOW[1], classes=scene.classes, names=CLASSES

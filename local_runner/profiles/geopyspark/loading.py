@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 rule = Rules()
 _GRID: Final = ("proj:bbox", "proj:shape", "proj:transform")
 _SIGNED: Final = re.compile(r"[?&](X-Amz-[A-Za-z]+|sig|signature|expires|token)=", re.IGNORECASE)
-_FOR_BACKEND: Final = (
-    "A result of a run gets them with --for-backend, a catalogue of products with `openeo-sar stac --materialise`"
-)
+_FOR_BACKEND: Final = "A local run does without; results of runs get them with --for-backend"
 
 
 def _rasters(arguments: Mapping[str, Any]) -> Iterator[tuple[Found, str, Mapping[str, Any]]]:
