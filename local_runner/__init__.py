@@ -1,7 +1,8 @@
 """openeo-sar's executor: runs openEO process graphs on labelled xarray/dask cubes, STAC in and STAC out.
 
 `evaluate(process_graph, parameters)` gives the value of a graph, `run(process, parameters, inputs=..., out=...)` writes a
-result folder. Pairs of dates come from `local_runner.pairs`.
+result folder, and `explain(process, parameters, inputs=...)` says beforehand what a run would do. Pairs of dates come from
+`local_runner.pairs`.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ if TYPE_CHECKING:
     from local_runner.errors import OpenEOError
     from local_runner.graph import evaluate
     from local_runner.jobs.run import Result, run
+    from local_runner.planning import Plan, explain
 
-__all__ = ["OpenEOError", "Result", "evaluate", "run"]
+__all__ = ["OpenEOError", "Plan", "Result", "evaluate", "explain", "run"]
 _HOME = {
     "OpenEOError": "local_runner.errors",
+    "Plan": "local_runner.planning",
     "Result": "local_runner.jobs.run",
     "evaluate": "local_runner.graph",
+    "explain": "local_runner.planning",
     "run": "local_runner.jobs.run",
 }
 

@@ -18,9 +18,12 @@ from local_runner.errors import OpenEOError
 from local_runner.options import EXPLAIN, RUN, ProcessGroup
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from rich.console import Console
+    from rich.progress import TaskID
+
+    from local_runner.workers import Report
 
 CANCELLED = 130
 
@@ -189,8 +192,7 @@ def _start(process: str, values: dict[str, Any], settings: dict[str, Any]) -> No
         from local_runner.jobs.run import run
 
         with _progress(process, quiet=quiet) as progress:
-            known = {key: value for key, value in settings.items() if value not in (None, False)}
-            result = run(process, values, progress=progress, **known)
+            result = run(process, values, progress=progress, **settings)
     except KeyboardInterrupt:
         left = (
             "the result in {} is complete" if (settings["out"] / "record.json").exists() else "nothing was left in {}"
@@ -225,7 +227,7 @@ def _replace_rule(values: dict[str, Any], settings: Mapping[str, Any]) -> None:
 
 def _explain(process: str, values: dict[str, Any], settings: dict[str, Any]) -> None:
     """Print what a run would do."""
-    from local_runner.explain import as_mermaid, as_text, explain
+    from local_runner.planning import as_mermaid, as_text, explain
 
     as_json, mermaid = settings.pop("as_json"), settings.pop("as_mermaid")
     _replace_rule(values, settings)
@@ -256,19 +258,26 @@ cli.add_command(
 
 
 @contextmanager
-def _progress(what: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
-    """Bar on a terminal, one line elsewhere, nothing if `quiet`."""
+def _progress(what: str, *, quiet: bool = False) -> Iterator[Report]:
+    """Bars of the stages under way on a terminal, one line elsewhere, nothing if `quiet`."""
     if quiet or not sys.stderr.isatty():
         if not quiet:
             click.echo(f"running {what}", err=True)
-        yield lambda _done, _total: None
+        yield lambda _stage, _done, _total: None
         return
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(f"{what}: {stage}", total=total)
+            bars.update(tasks[stage], completed=done, total=total, visible=done < total)
+
+        yield report
 
 
 def _console(*, markup: bool = False) -> Console:

@@ -7,9 +7,8 @@ file once. Not here: reading netCDF as input of a graph (`local_runner.netcdf_re
 from __future__ import annotations
 
 import re
-import threading
 import zlib
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,18 +17,20 @@ import netCDF4
 import numpy as np
 import xarray as xr
 
+from local_runner.blocks import ROWS, plan_of
 from local_runner.cube import BANDS, T, X, Y, crs_of, with_crs
 from local_runner.errors import OpenEOError
 from local_runner.netcdf_reader import LOCK
-from local_runner.raster import ROWS
-from local_runner.raster_writer import Written, multihash, scheduler, storage_failed, stored_dtype
-from local_runner.statistics import spans_of
+from local_runner.raster_writer import Written, multihash, storage_failed, stored_dtype, take_sample
+from local_runner.statistics import Noting, add_spans
+from local_runner.workers import Threads, Workers, available
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
+    from local_runner.blocks import Place
+    from local_runner.statistics import Facts
 
 CONVENTIONS: Final = "CF-1.11"
 _RADAR_AXES: Final = {
@@ -67,52 +68,70 @@ class File:
 
 
 @dataclass
-class _Recorder:
-    """Checksums of the blocks of one variable, noted as they pass on their way into the file, and what is to be known."""
+class _Plane:
+    """One date of the variable of a band: where it is written, and what is noted of its blocks as they pass.
 
+    `index`: its place on `t`, empty where the variable has none.
+    """
+
+    path: Path
+    name: str
+    data: da.Array
+    index: tuple[int, ...]
     written: Written
     sample: tuple[tuple[int, ...], tuple[int, ...]]
-    sums: dict[tuple[int, ...], int] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    variable: Any = None
+    sums: dict[Place, int] = field(default_factory=dict)
 
-    def note(self, block: NDArray[Any], block_id: tuple[int, ...]) -> NDArray[Any]:
-        block = np.ascontiguousarray(block)
-        start, plane = block_id[-2] * ROWS, block.reshape(-1, *block.shape[-2:])[0]
-        with self.lock:
-            self.sums[block_id] = zlib.crc32(block.data)
-            self.written.statistics.add_block(block)
-            if self.written.spans.size:
-                self.written.spans[start : start + plane.shape[0]] = spans_of(plane)
-            for at, row in enumerate(self.sample[0]):
-                if start <= row < start + plane.shape[0]:
-                    self.written.sample[at] = plane[row - start, list(self.sample[1])]
-        return block
+    @property
+    def noting(self) -> Noting:
+        """What is done to the blocks: spans are those of the first date."""
+        return Noting(np.dtype(self.written.dtype), bool(self.written.spans.size) and self.index in ((), (0,)))
 
-    def __dask_tokenize__(self) -> int:
-        return id(self)
+    def put(self, place: Place, facts: Facts) -> None:
+        """Write a block."""
+        with LOCK, _storing(self.path):
+            self.variable[self.at(place)] = facts.values
+        self.sums[place] = facts.checksum
+        self.written.statistics.merge(facts.statistics)
+        if facts.spans is not None:
+            add_spans(self.written.spans[place.row : place.row + place.height], facts.spans, place.column)
+        take_sample(self.written.sample, self.sample, place, facts)
+
+    def at(self, place: Place) -> tuple[Any, ...]:
+        """Index of a block in the variable."""
+        rows, columns = slice(place.row, place.row + place.height), slice(place.column, place.column + place.width)
+        return (*self.index, rows, columns)
 
 
-def write_netcdf(files: Sequence[File]) -> list[dict[str, Written]]:
+def write_netcdf(files: Sequence[File], *, workers: Workers | None = None) -> list[dict[str, Written]]:
     """Write files in one computation, read back and compared before it returns; per file, the result of each band.
 
-    Bands of latitude and longitude lose `t`. Floats become float32 with NaN as fill value. Raises `FormatUnsuitable`,
-    also for names that no variable may have, and `StorageFailed`.
+    Bands of latitude and longitude lose `t`. Floats become float32 with NaN as fill value. `workers` compute the blocks;
+    all threads if None. Raises `FormatUnsuitable`, also for names that no variable may have, and `StorageFailed`.
     """
+    workers = workers or Threads(available())
     for file in files:
         _require_names(file)
-    recorders = [{str(name): _recorder(file, str(name)) for name in file.cube[BANDS].values} for file in files]
+    written = [{str(name): _written(file, str(name)) for name in file.cube[BANDS].values} for file in files]
     with ExitStack() as opened:
-        created = [_create(file, bands) for file, bands in zip(files, recorders, strict=True)]
-        variables = [_opened(file.path, bands, opened) for file, bands in zip(files, created, strict=True)]
-        sources = [band.data for bands in created for band in bands]
-        da.store(sources, [v for several in variables for v in several], lock=LOCK, scheduler=scheduler())
-    for file, bands in zip(files, recorders, strict=True):
+        planes = [plane for file, bands in zip(files, written, strict=True) for plane in _planes(file, bands, opened)]
+        plan = plan_of([plane.data for plane in planes], [plane.noting for plane in planes])
+        blocks = opened.enter_context(closing(workers.blocks(plan)))
+        for done, (place, facts) in enumerate(blocks):
+            workers.report("compute", done, len(plan.outputs))
+            for plane, found in zip(planes, facts, strict=True):
+                plane.put(place, found)
+        workers.report("compute", len(plan.outputs), len(plan.outputs))
+    for done, (file, bands) in enumerate(zip(files, written, strict=True)):
+        workers.report("check", done, len(files))
         with _storing(file.path):
-            _compare(file.path, bands)
+            _compare(file.path, [plane for plane in planes if plane.path == file.path])
         size, checksum = file.path.stat().st_size, multihash(file.path)
-        for recorder in bands.values():
-            recorder.written.size, recorder.written.checksum = size, checksum
-    return [{name: recorder.written for name, recorder in bands.items()} for bands in recorders]
+        for band in bands.values():
+            band.size, band.checksum = size, checksum
+    workers.report("check", len(files), len(files))
+    return written
 
 
 def _require_names(file: File) -> None:
@@ -122,19 +141,22 @@ def _require_names(file: File) -> None:
             raise OpenEOError("FormatUnsuitable", must, got=name, do="Rename it by rename_labels, or save as GTiff")
 
 
-def _recorder(file: File, name: str) -> _Recorder:
+def _written(file: File, name: str) -> Written:
     band = file.cube.sel({BANDS: name})
     written = Written(file.path, (band.sizes[Y], band.sizes[X]), stored_dtype(band, name).name)
     if name == file.spans:
         written.spans = np.full((band.sizes[Y], 2), -1)
-    sample = file.sample if name in _POSITIONS else ((), ())
-    written.sample = np.full(tuple(map(len, sample)), np.nan)
-    return _Recorder(written, sample)
+    written.sample = np.full(tuple(map(len, _sample(file, name))), np.nan)
+    return written
 
 
-def _create(file: File, recorders: Mapping[str, _Recorder]) -> list[xr.DataArray]:
-    """Write the axes and the grid mapping; the bands, which are to be written."""
-    bands = {name: _variable(file.cube, name, recorder, file.attributes) for name, recorder in recorders.items()}
+def _sample(file: File, name: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return file.sample if name in _POSITIONS else ((), ())
+
+
+def _planes(file: File, written: Mapping[str, Written], opened: ExitStack) -> list[_Plane]:
+    """Make a file with its axes, its grid mapping and its variables, which stays open as long as `opened`."""
+    bands = {name: _variable(file.cube, name, file.attributes) for name in written}
     dataset = with_axes(xr.Dataset(bands, attrs={"Conventions": CONVENTIONS, "title": file.title}), file.cube)
     encoding: dict[str, dict[str, Any]] = {name: {"_FillValue": None} for name in (X, Y)}
     if T in dataset.coords:
@@ -143,18 +165,18 @@ def _create(file: File, recorders: Mapping[str, _Recorder]) -> list[xr.DataArray
     # the grid mapping is a coordinate: xarray names it in a global attribute, by which it finds it again
     with _storing(file.path):
         dataset.drop_vars(bands).to_netcdf(file.path, engine="netcdf4", format="NETCDF4", encoding=encoding)
-    return [dataset[name] for name in bands]
-
-
-def _opened(path: Path, bands: Sequence[xr.DataArray], opened: ExitStack) -> list[_Variable]:
-    """The variables of the bands, made in a file that stays open as long as `opened`."""
-    with LOCK, _storing(path):
-        file: Any = opened.enter_context(_Locked(path))
-        variables = [file.createVariable(band.name, band.dtype, band.dims, **_storage(band)) for band in bands]
-        for variable, band in zip(variables, bands, strict=True):
+    planes = []
+    with LOCK, _storing(file.path):
+        stream: Any = opened.enter_context(_Locked(file.path))
+        for name, known in written.items():
+            band = dataset[name]
+            variable = stream.createVariable(name, known.dtype, band.dims, **_storage(band, known.dtype))
             variable.setncatts(band.attrs)
             variable.set_auto_maskandscale(False)
-    return [_Variable(path, variable) for variable in variables]
+            for index in np.ndindex(band.shape[:-2]):
+                data = da.asarray(band.data)[index]
+                planes.append(_Plane(file.path, name, data, index, known, _sample(file, name), variable))
+    return planes
 
 
 @contextmanager
@@ -163,21 +185,6 @@ def _storing(path: Path) -> Iterator[None]:
         yield
     except (OSError, RuntimeError) as error:  # netCDF4 raises RuntimeError where the disk is full
         raise storage_failed(path, error) from error
-
-
-class _Variable:
-    """A variable of an open file as a target of `dask.array.store`."""
-
-    def __init__(self, path: Path, variable: Any) -> None:
-        self.path = path
-        self.variable = variable
-
-    def __setitem__(self, index: Any, block: NDArray[Any]) -> None:
-        with _storing(self.path):
-            self.variable[index] = block
-
-    def __dask_tokenize__(self) -> int:
-        return id(self)
 
 
 class _Locked:
@@ -215,17 +222,13 @@ def with_axes(dataset: xr.Dataset, cube: xr.DataArray) -> xr.Dataset:
     return dataset
 
 
-def _variable(
-    cube: xr.DataArray, name: str, recorder: _Recorder, attributes: Mapping[str, Mapping[str, str]]
-) -> xr.DataArray:
+def _variable(cube: xr.DataArray, name: str, attributes: Mapping[str, Mapping[str, str]]) -> xr.DataArray:
     band = with_crs(cube.sel({BANDS: name}, drop=True), None)
     if name in _POSITIONS and T in band.dims:
         band = band.isel({T: 0}, drop=True)
-    rows = {axis: ROWS if dimension == Y else (-1 if dimension == X else 1) for axis, dimension in enumerate(band.dims)}
-    dtype = stored_dtype(band, name)
-    data = da.asarray(band.data).astype(dtype).rechunk(rows)
-    noted = data.map_blocks(recorder.note, dtype=dtype, meta=np.empty((0,) * data.ndim, dtype))
-    return xr.DataArray(noted, dims=band.dims, coords=band.coords, attrs=_attributes(name, attributes.get(name, {})))
+    return xr.DataArray(
+        band.data, dims=band.dims, coords=band.coords, attrs=_attributes(name, attributes.get(name, {}))
+    )
 
 
 def _attributes(name: str, given: Mapping[str, str]) -> dict[str, str]:
@@ -236,20 +239,18 @@ def _attributes(name: str, given: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _storage(band: xr.DataArray) -> dict[str, Any]:
+def _storage(band: xr.DataArray, dtype: str) -> dict[str, Any]:
     chunk = {T: 1, Y: min(ROWS, band.sizes[Y]), X: min(ROWS, band.sizes[X])}
-    fill = np.float32(np.nan) if band.dtype.kind == "f" else None
+    fill = np.float32(np.nan) if np.dtype(dtype).kind == "f" else None
     sizes = [chunk[str(d)] for d in band.dims]
     return {"zlib": True, "complevel": 1, "shuffle": True, "chunksizes": sizes, "fill_value": fill}
 
 
-def _compare(path: Path, recorders: Mapping[str, _Recorder]) -> None:
+def _compare(path: Path, planes: Sequence[_Plane]) -> None:
     with LOCK, netCDF4.Dataset(path) as file:
         file.set_auto_maskandscale(False)
-        for name, recorder in recorders.items():
-            variable = file.variables[name]
-            for block_id, expected in recorder.sums.items():
-                *before, row, _ = block_id
-                block = variable[(*before, slice(row * ROWS, (row + 1) * ROWS))]
+        for plane in planes:
+            for place, expected in plane.sums.items():
+                block = file.variables[plane.name][plane.at(place)]
                 if zlib.crc32(np.ascontiguousarray(block).data) != expected:
-                    raise storage_failed(path, f"{name} differs when read back")
+                    raise storage_failed(path, f"{plane.name} differs when read back")

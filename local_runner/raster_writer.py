@@ -1,50 +1,47 @@
-"""The one writer of GeoTIFF: streams dask arrays by rows of tiles, reads back what it wrote and compares checksums.
+"""The one writer of GeoTIFF: takes dask arrays block by block, reads back what it wrote and compares checksums.
 
-All rasters of a call are computed in one pass, so that shared work is done once. The write tasks of one raster form a
-chain: its blocks arrive in order, whatever the scheduler does, and the file has the same bytes each time. ZSTD level 1
-with a predictor; a COG is translated from an uncompressed file beside it. Not here: the partial folder and its commit.
+All rasters of a call are computed in one pass, so that shared work is done once, and their blocks are written by the
+caller alone. They go into an uncompressed draft beside each file, from which GDAL makes the file from top to bottom: the
+same bytes each time, whoever computed them. ZSTD level 1 with a predictor. Not here: the partial folder and its commit.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-import threading
-import uuid
 import zlib
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-import dask.array as da
 import numpy as np
 import rasterio
 import rasterio.shutil
-from dask import config
-from dask.array.optimization import optimize
-from dask.base import compute
-from dask.delayed import Delayed, delayed
-from dask.highlevelgraph import HighLevelGraph
 from rasterio._err import CPLE_BaseError
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetWriter
 from rasterio.windows import Window
 
+from local_runner.blocks import plan_of
 from local_runner.errors import DataError, OpenEOError
-from local_runner.raster import GDAL_OPTIONS, ROWS, Reader, root_of
-from local_runner.statistics import Statistics, spans_of
+from local_runner.raster import GDAL_OPTIONS, Reader, root_of
+from local_runner.statistics import Noting, Statistics, add_spans
+from local_runner.workers import Threads, Workers, available
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    import dask.array as da
     from affine import Affine
     from numpy.typing import NDArray
     from pyproj import CRS
 
+    from local_runner.blocks import Place
+    from local_runner.statistics import Facts
+
 LEVEL: Final = 1
-THREADS: Final = 2
 _IDENTITY: Final = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
@@ -87,29 +84,36 @@ class Written:
 
 
 def write_geotiff(
-    targets: Sequence[Target], *, transform: Affine | None = None, crs: CRS | None = None, tile: int | None = None
+    targets: Sequence[Target],
+    *,
+    transform: Affine | None = None,
+    crs: CRS | None = None,
+    tile: int | None = None,
+    workers: Workers | None = None,
 ) -> list[Written]:
     """Write bands, one file each, on one grid, in one computation; read back and compared before it returns.
 
-    Without `transform` and `crs` the rasters are in radar geometry. `tile`: 256 or 512, chosen by size if None. Raises
-    `FormatUnsuitable` for data that are not real numbers, `StorageFailed` where a file does not hold what was written.
-    Runs on threads even if another scheduler is set, since a file is written by one process.
+    Without `transform` and `crs` the rasters are in radar geometry. `tile`: 256 or 512, chosen by size if None.
+    `workers` compute the blocks; all threads if None. Raises `FormatUnsuitable` for data that are not real numbers,
+    `StorageFailed` where a file does not hold what was written.
     """
-    streams = [_Stream(target, transform, crs, tile) for target in targets]
-    arrays = [_by_rows(target.data, stream.dtype) for target, stream in zip(targets, streams, strict=True)]
-    ends = []
-    for stream, blocks in zip(streams, _blocks(arrays), strict=True):
-        token: Any = None
-        for start, block in zip(_starts(stream.shape[0]), blocks, strict=True):
-            token = _put(stream, start, block, token)
-        closed = _close(stream, token)
-        checked = [_check(stream, start, closed) for start in _starts(stream.shape[0])]
-        ends.append(_finish(stream, [_digest(stream, closed), *checked]))
+    workers = workers or Threads(available())
+    streams = [_Stream(target, transform, crs, tile, workers.count) for target in targets]
+    plan = plan_of([stream.target.data for stream in streams], [stream.noting for stream in streams])
     try:
-        return list(compute(*ends, scheduler=scheduler()))
+        with closing(workers.blocks(plan)) as blocks:
+            for done, (place, facts) in enumerate(blocks):
+                workers.report("compute", done, len(plan.outputs))
+                for stream, found in zip(streams, facts, strict=True):
+                    with _storing(stream):
+                        stream.put(place, found)
+        workers.report("compute", len(plan.outputs), len(plan.outputs))
+        workers.each(_complete, streams, stage="write")
+        workers.each(_check, [(stream, place) for stream in streams for place in stream.sums], stage="check")
     finally:
         for stream in streams:
             stream.abandon()
+    return [stream.written for stream in streams]
 
 
 def multihash(path: Path) -> str:
@@ -124,11 +128,6 @@ def storage_failed(path: Path, reason: object) -> DataError:
     return DataError("StorageFailed", must, got=str(path.parent), do="Check the space and the health of the disk")
 
 
-def scheduler() -> str:
-    """Scheduler of dask that writes: threads, or none where none is set, never processes."""
-    return "synchronous" if config.get("scheduler", None) in ("sync", "synchronous", "single-threaded") else "threads"
-
-
 def stored_dtype(array: Any, name: str) -> np.dtype[Any]:
     """Type that an array is stored in: float32 for floats, uint8 for bool, else its own; `FormatUnsuitable` if none."""
     kind = np.dtype(array.dtype)
@@ -140,6 +139,19 @@ def stored_dtype(array: Any, name: str) -> np.dtype[Any]:
     return np.dtype(np.uint8) if kind.kind == "b" else kind
 
 
+def take_sample(
+    into: NDArray[Any], sample: tuple[tuple[int, ...], tuple[int, ...]], place: Place, facts: Facts
+) -> None:
+    """Put those of the sampled rows and columns that lie in a block into the array of all of them."""
+    rows, columns = map(np.asarray, sample)
+    here = (
+        (rows >= place.row) & (rows < place.row + place.height),
+        (columns >= place.column) & (columns < place.column + place.width),
+    )
+    if here[0].any() and here[1].any():
+        into[np.ix_(*here)] = facts.values[np.ix_(rows[here[0]] - place.row, columns[here[1]] - place.column)]
+
+
 class _Writer(DatasetWriter):  # type: ignore[misc]
     """A rasterio dataset that does not ask a new file for its transform, and so does not warn that there is none."""
 
@@ -148,89 +160,64 @@ class _Writer(DatasetWriter):  # type: ignore[misc]
 
 
 class _Stream:
-    """A file that takes the rows of one band in order; `abandon` closes and removes what is not finished.
+    """A file that takes the blocks of one band; `abandon` closes and removes what is not finished."""
 
-    Where one task fails, those that are under way in other threads go on: GDAL crashes if their file is closed meanwhile.
-    """
-
-    def __init__(self, target: Target, transform: Affine | None, crs: CRS | None, tile: int | None) -> None:
+    def __init__(
+        self, target: Target, transform: Affine | None, crs: CRS | None, tile: int | None, threads: int
+    ) -> None:
         self.target = target
         self.shape: tuple[int, int] = target.data.shape
         self.dtype = stored_dtype(target.data, target.description)
+        self.noting = Noting(self.dtype, target.spans)
         self.tile = tile or (512 if min(self.shape) >= 512 else 256)
         self.crs = crs
         self.transform = transform
-        self.draft = target.path.with_name(f"{target.path.name}.draft") if target.cog else target.path
+        self.threads = threads
+        self.draft = target.path.with_name(f"{target.path.name}.draft")
         self.written = Written(target.path, self.shape, self.dtype.name)
         self.written.sample = np.full(tuple(map(len, target.sample)), np.nan, self.dtype)
         if target.spans:
             self.written.spans = np.full((self.shape[0], 2), -1)
         self.description = "".join(filter(str.isprintable, target.description)).strip()
-        self.sums: dict[int, int] = {}
+        self.sums: dict[Place, int] = {}
         self.file: _Writer | None = None
-        self.lock = threading.Lock()
-        self.abandoned = False
 
-    @property
-    def compression(self) -> dict[str, Any]:
-        predictor = 3 if self.dtype.kind == "f" else 2
-        return {"compress": "ZSTD", "zstd_level": LEVEL, "predictor": predictor}
+    def put(self, place: Place, facts: Facts) -> None:
+        self.file = self.file or self._open()
+        self.file.write(facts.values, 1, window=_window(place))
+        self.sums[place] = facts.checksum
+        self.written.statistics.merge(facts.statistics)
+        if facts.spans is not None:
+            add_spans(self.written.spans[place.row : place.row + place.height], facts.spans, place.column)
+        take_sample(self.written.sample, self.target.sample, place, facts)
 
-    def put(self, start: int, block: NDArray[Any]) -> None:
-        block = np.ascontiguousarray(block, dtype=self.dtype)
-        with self._in_use() as file:
-            file.write(block, 1, window=Window(0, start, block.shape[1], block.shape[0]))
-        self.sums[start] = zlib.crc32(block.data)
-        self.written.statistics.add_block(block)
-        if self.target.spans:
-            self.written.spans[start : start + block.shape[0]] = spans_of(block)
-        rows, columns = self.target.sample
-        for at, row in enumerate(rows):
-            if start <= row < start + block.shape[0]:
-                self.written.sample[at] = block[row - start, list(columns)]
-
-    def close(self) -> None:
-        with self._in_use() as file:
-            self.file = None
-            file.close()
-            if self.target.cog:
-                self._translate()
+    def complete(self) -> None:
+        """Make the file of its draft."""
+        if self.file is None:
+            raise storage_failed(self.target.path, "nothing was computed")
+        file, self.file = self.file, None
+        file.close()
+        self._translate()
         self._check_header()
-
-    def check(self, start: int) -> None:
-        """Read some rows back and compare."""
-        height, width = self.shape
-        path = self.target.path
-        with Reader(str(path), driver="GTiff", sharing=False) as file:
-            block = file.read(1, window=Window(0, start, width, min(ROWS, height - start)))
-        if zlib.crc32(block.data) != self.sums[start]:
-            raise storage_failed(path, f"the rows from {start} on differ when read back")
-
-    def digest(self) -> None:
         self.written.size = self.target.path.stat().st_size
         self.written.checksum = multihash(self.target.path)
 
+    def check(self, place: Place) -> None:
+        """Read a block back and compare."""
+        path = self.target.path
+        with Reader(str(path), driver="GTiff", sharing=False) as file:
+            block = file.read(1, window=_window(place))
+        if zlib.crc32(block.data) != self.sums[place]:
+            raise storage_failed(path, f"the block at row {place.row}, column {place.column} differs when read back")
+
     def abandon(self) -> None:
-        with self.lock, suppress(RasterioError, CPLE_BaseError, OSError):
-            self.abandoned = True
-            if self.target.cog:
-                self.draft.unlink(missing_ok=True)
+        with suppress(RasterioError, CPLE_BaseError, OSError):
+            self.draft.unlink(missing_ok=True)
             if self.file is not None:
                 self.file.close()
 
-    @contextmanager
-    def _in_use(self) -> Iterator[_Writer]:
-        with self.lock:
-            if self.abandoned:
-                raise storage_failed(self.target.path, "it was abandoned")
-            self.file = self.file or self._open()
-            yield self.file
-
     def _open(self) -> _Writer:
         height, width = self.shape
-        options = {"tiled": True, "blockxsize": self.tile, "blockysize": self.tile, "BIGTIFF": "IF_SAFER"}
-        if not self.target.cog:
-            options |= self.compression
         placed = self.transform is not None and tuple(self.transform)[:6] != _IDENTITY
         file = _Writer(
             str(self.draft),
@@ -243,26 +230,24 @@ class _Stream:
             transform=self.transform if placed else None,
             dtype=self.dtype.name,
             nodata=self.written.nodata,
-            num_threads=THREADS,
-            **options,
+            tiled=True,
+            blockxsize=self.tile,
+            blockysize=self.tile,
+            BIGTIFF="IF_SAFER",
         )
         file.set_band_description(1, self.description)
         return file
 
     def _translate(self) -> None:
-        rasterio.shutil.copy(
-            str(self.draft),
-            str(self.target.path),
-            driver="COG",
-            compress="ZSTD",
-            level=LEVEL,
-            predictor="YES",
-            blocksize=self.tile,
-            overviews="IGNORE_EXISTING",
-            overview_resampling=Resampling.average.name.upper(),
-            num_threads=str(THREADS),
-            bigtiff="IF_SAFER",
-        )
+        compression = {"compress": "ZSTD", "num_threads": str(self.threads), "bigtiff": "IF_SAFER"}
+        if self.target.cog:
+            options = {"driver": "COG", "level": LEVEL, "predictor": "YES", "blocksize": self.tile}
+            options |= {"overviews": "IGNORE_EXISTING", "overview_resampling": Resampling.average.name.upper()}
+        else:
+            predictor = 3 if self.dtype.kind == "f" else 2
+            options = {"driver": "GTiff", "zstd_level": LEVEL, "predictor": predictor, "tiled": "YES"}
+            options |= {"blockxsize": self.tile, "blockysize": self.tile}
+        rasterio.shutil.copy(str(self.draft), str(self.target.path), **compression, **options)
         self.draft.unlink()
 
     def _check_header(self) -> None:
@@ -283,55 +268,16 @@ def _storing(stream: _Stream) -> Iterator[None]:
             raise storage_failed(stream.target.path, root_of(error)) from error
 
 
-@delayed(pure=False)  # type: ignore[untyped-decorator]
-def _put(stream: _Stream, start: int, block: NDArray[Any], after: None) -> None:
-    """Write a block; `after` is the task of the block before."""
-    del after
+def _complete(stream: _Stream) -> None:
     with _storing(stream):
-        stream.put(start, block)
+        stream.complete()
 
 
-@delayed(pure=False)  # type: ignore[untyped-decorator]
-def _close(stream: _Stream, after: None) -> None:
-    del after
+def _check(block: tuple[_Stream, Place]) -> None:
+    stream, place = block
     with _storing(stream):
-        stream.close()
+        stream.check(place)
 
 
-@delayed(pure=False)  # type: ignore[untyped-decorator]
-def _check(stream: _Stream, start: int, after: None) -> None:
-    del after
-    with _storing(stream):
-        stream.check(start)
-
-
-@delayed(pure=False)  # type: ignore[untyped-decorator]
-def _digest(stream: _Stream, after: None) -> None:
-    del after
-    with _storing(stream):
-        stream.digest()
-
-
-@delayed(pure=False)  # type: ignore[untyped-decorator]
-def _finish(stream: _Stream, after: list[None]) -> Written:
-    del after
-    return stream.written
-
-
-def _by_rows(data: da.Array, dtype: np.dtype[Any]) -> da.Array:
-    rows: da.Array = data.astype(dtype).rechunk({0: ROWS, 1: -1})
-    return rows
-
-
-def _blocks(arrays: Sequence[da.Array]) -> list[list[Delayed]]:
-    """The blocks of each array, all in one graph that was optimised as a whole: shared tasks stay shared."""
-    keys = [[row[0] for row in array.__dask_keys__()] for array in arrays]
-    merged = HighLevelGraph.merge(*(array.dask for array in arrays))
-    tasks = optimize(merged, [key for rows in keys for key in rows])
-    name = f"write-{uuid.uuid4().hex}"
-    graph = HighLevelGraph({name: tasks}, {name: set()})
-    return [[Delayed(key, graph, layer=name) for key in rows] for rows in keys]
-
-
-def _starts(height: int) -> range:
-    return range(0, height, ROWS)
+def _window(place: Place) -> Window:
+    return Window(place.column, place.row, place.width, place.height)

@@ -6,6 +6,7 @@ of blocks nor the overlap costs another pass over the data.
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import math
 import threading
@@ -57,7 +58,7 @@ def map_tiles(
     one of shape `leading` + the same rows and columns and of `dtype`. What lies outside of the image is `fill`; with
     `full_size` the tiles at the lower and right edge are filled up to the full size, as an openEO back-end does.
     """
-    edges = [np.concatenate(([0], np.cumsum(c))) for c in source.chunks]
+    edges = [(0, *itertools.accumulate(map(int, c))) for c in source.chunks]
     sizes = [_cut(length, step) for length, step in zip(source.shape[-2:], size, strict=True)]
     name = f"{getattr(function, '__name__', 'tile')}-{uuid.uuid4().hex}"
     graph = {}
@@ -68,7 +69,7 @@ def map_tiles(
             for edge, start, length, o in zip(edges[-2:], (tile.y, tile.x), (height, width), overlap, strict=True)
         ]
         blocks = list(itertools.product(*(range(*span) for span in spans)))
-        origins = [tuple(int(edge[k]) for edge, k in zip(edges, block, strict=True)) for block in blocks]
+        origins = list(itertools.product(*(edge[slice(*span)] for edge, span in zip(edges, spans, strict=True))))
         extent = size if full_size else (height, width)
         task = _Task(function, tile, (*source.shape[:-2], *extent), origins, source.shape[-2:], fill)
         graph[(name, *(0 for _ in leading), i, j)] = (task, *((source.name, *block) for block in blocks))
@@ -80,10 +81,9 @@ def _cut(length: int, step: int) -> tuple[int, ...]:
     return (step,) * (length // step) + ((length % step,) if length % step else ())
 
 
-def _touched(edges: NDArray[np.int64], start: int, stop: int) -> tuple[int, int]:
+def _touched(edges: tuple[int, ...], start: int, stop: int) -> tuple[int, int]:
     """Range of blocks that overlap [start, stop)."""
-    first = int(np.searchsorted(edges, max(start, 0), side="right")) - 1
-    return first, int(np.searchsorted(edges, min(stop, int(edges[-1])), side="left"))
+    return bisect.bisect_right(edges, max(start, 0)) - 1, bisect.bisect_left(edges, min(stop, edges[-1]))
 
 
 @dataclass(frozen=True)

@@ -95,13 +95,13 @@ def test_names_that_no_variable_may_have_are_refused(tmp_path, name):
     assert not list(tmp_path.iterdir())
 
 
-def test_what_the_netcdf_library_cannot_write_is_a_storage_error(tmp_path):
-    class Full:
-        def __setitem__(self, index, block):
-            raise RuntimeError("NetCDF: HDF error")
+def test_what_the_netcdf_library_cannot_write_is_a_storage_error(tmp_path, monkeypatch):
+    def full(*_index):
+        raise RuntimeError("NetCDF: HDF error")
 
+    monkeypatch.setattr(netcdf_writer._Plane, "at", full)
     with pytest.raises(DataError, match=r"^StorageFailed: a.nc must hold what was written \(NetCDF: HDF error\)"):
-        netcdf_writer._Variable(tmp_path / "a.nc", Full())[0] = samples(2, 2)
+        write(tmp_path / "a.nc", cube())
 
 
 def test_work_that_files_share_is_done_once(tmp_path):

@@ -3,7 +3,6 @@ import math
 import threading
 from dataclasses import replace
 
-import dask
 import dask.array as da
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from local_runner.errors import DataError, LimitExceededError, OpenEOError
 from local_runner.raster import open_bands, open_lazy, read_header
 from local_runner.raster_writer import Target, write_geotiff
 from local_runner.statistics import Statistics
+from local_runner.workers import Threads, Workers
 
 UTM = CRS.from_epsg(32631)
 GRID = Affine(20, 0, 500_000, 0, -20, 5_800_000)
@@ -117,12 +117,12 @@ def test_shared_work_is_done_once_in_one_pass(tmp_path):
     assert len(calls) == 6
 
 
-def test_bytes_are_the_same_whatever_the_scheduler(tmp_path):
+def test_bytes_are_the_same_whoever_computes_them(tmp_path):
     data = lazily(samples(1600, 300))
     sums = set()
-    for scheduler in ("synchronous", "threads", "threads"):
-        with dask.config.set(scheduler=scheduler):
-            written = write_geotiff([Target(tmp_path / f"{c}.tif", data, "a", cog=c) for c in (False, True)])
+    for workers in (Workers(), Threads(2), Threads(3)):
+        targets = [Target(tmp_path / f"{c}.tif", data, "a", cog=c) for c in (False, True)]
+        written = write_geotiff(targets, workers=workers)
         sums.add(tuple(w.checksum for w in written))
     assert len(sums) == 1
 
@@ -131,7 +131,7 @@ def test_what_the_disk_changed_is_found_when_read_back(tmp_path, monkeypatch):
     calls = iter(range(99))
     monkeypatch.setattr(raster_writer.zlib, "crc32", lambda _data: next(calls))
     with pytest.raises(
-        DataError, match=r"^StorageFailed: a.tif must hold what was written \(the rows from 0 on differ"
+        DataError, match=r"^StorageFailed: a.tif must hold what was written \(the block at row 0, column 0 differs"
     ):
         write_geotiff([Target(tmp_path / "a.tif", lazily(samples(40, 50)), "a", cog=True)])
     assert not (tmp_path / "a.tif.draft").exists()
@@ -144,17 +144,6 @@ def test_a_copy_that_gdal_cannot_write_is_a_storage_error(tmp_path, monkeypatch)
     monkeypatch.setattr(raster_writer.rasterio.shutil, "copy", full)
     with pytest.raises(DataError, match=r"^StorageFailed: a.tif must hold what was written \(No space left"):
         write_geotiff([Target(tmp_path / "a.tif", lazily(samples(40, 50)), "a", cog=True)])
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_task_that_is_late_does_not_touch_a_file_that_was_given_up(tmp_path):
-    stream = raster_writer._Stream(
-        Target(tmp_path / "a.tif", lazily(samples(600, 50)), "a", cog=True), None, None, None
-    )
-    stream.put(0, samples(512, 50))
-    stream.abandon()
-    with pytest.raises(DataError, match=r"^StorageFailed: a.tif must hold what was written \(it was abandoned\)"):
-        stream.put(512, samples(88, 50))
     assert not list(tmp_path.iterdir())
 
 

@@ -14,7 +14,7 @@ from local_runner.access import Access
 from local_runner.errors import LimitExceededError, OpenEOError
 from local_runner.execution import Execution
 from local_runner.graph import check_graph
-from local_runner.process_graph import MAX_DEPTH
+from local_runner.limits import MAX_DEPTH, MAX_NODES
 from local_runner.profiles import load_profile
 from tests.graphs import (
     ONE,
@@ -239,19 +239,22 @@ def test_definitions_that_call_the_next_twice_are_found_once_each(monkeypatch):
 
 
 def test_definitions_that_call_the_next_twice_are_checked_in_linear_time():
+    """The nodes of a process count as often as it is called: 2 ** 31 calls are refused, and not counted one by one."""
     processes = {d["id"]: d for d in chain(MAX_DEPTH - 1)}
     execution = Execution(load_profile("specification"), Access(), processes=processes)
     checked = []
     original = evaluator.Graph.check
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluator.Graph, "check", lambda *a, **k: checked.append(1) or original(*a, **k))
-        check_graph({"process_graph": graph(a=("p0", {"x": 0}))}, execution)
+        with pytest.raises(LimitExceededError, match=rf"^ProcessGraphComplexity: .* at most {MAX_NODES} nodes"):
+            check_graph({"process_graph": graph(a=("p0", {"x": 0}))}, execution)
     assert len(checked) == MAX_DEPTH + 1
 
 
 def test_definitions_nested_beyond_the_limit_are_refused():
-    with pytest.raises(LimitExceededError, match=r"^ProcessGraphComplexity: A process graph must have at most "):
-        with_processes(graph(a=("p0", {"x": 0})), *chain(MAX_DEPTH))
+    calls_next = [definition(f"p{i}", graph(a=(f"p{i + 1}", {}))) for i in range(MAX_DEPTH)]
+    with pytest.raises(LimitExceededError, match=r"^ProcessGraphComplexity: Callbacks and called processes must be"):
+        with_processes(graph(a=("p0", {})), *calls_next, definition(f"p{MAX_DEPTH}", graph(a=ONE)))
 
 
 def test_depth_of_a_definition_counts_wherever_it_is_called():

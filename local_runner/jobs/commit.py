@@ -12,8 +12,10 @@ import json
 import os
 import re
 import shutil
+import stat
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -170,7 +172,10 @@ def writing(out: Path) -> Iterator[Path]:
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
     """Write `record.json`: the record, and size and sha256 of every file that is in the folder by now."""
-    files = {name: {"size": path.stat().st_size, "sha256": sha256_of(path)} for name, path in _files(folder).items()}
+    paths = _files(folder)
+    with ThreadPoolExecutor() as executor:
+        sums = dict(zip(paths, executor.map(sha256_of, paths.values()), strict=True))
+    files = {name: {"size": path.stat().st_size, "sha256": sums[name]} for name, path in paths.items()}
     text = json.dumps({**record, "files": files}, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / RECORD).write_text(text + "\n", encoding="utf-8")
 
@@ -251,7 +256,12 @@ def _escaped(name: str) -> str:
 
 def _is_as_recorded(path: Path, recorded: Any) -> bool:
     try:
-        return (path.stat().st_size, sha256_of(path)) == (recorded["size"], recorded["sha256"])
+        status = path.lstat()  # a device or a pipe would be read for ever
+        return (
+            stat.S_ISREG(status.st_mode)
+            and status.st_size == recorded["size"]
+            and sha256_of(path) == recorded["sha256"]
+        )
     except (OSError, LookupError, TypeError):
         return False
 

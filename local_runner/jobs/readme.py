@@ -17,8 +17,8 @@ _LONGEST_VALUE: Final = 200
 _COLUMNS: Final = ("item", "dates", "baseline (days)", "quantity", "unit", "range", "file")
 _PAIRS: Final = "Dates of pairs: primary / secondary. Temporal baseline: secondary minus primary."
 _CLOSING: Final = (
-    "`record.json` holds the process graph, versions, and size and sha256 of every file. `collection.json` is the STAC"
-    " collection: `load_stac` reads the result again."
+    "`record.json` holds the process graph, versions, and size and sha256 of every file, `log.jsonl` the steps of the run"
+    " and their times. `collection.json` is the STAC collection: `load_stac` reads the result again."
 )
 
 

@@ -7,39 +7,40 @@ are written; `local_runner.jobs.commit` sees to it that the result is there whol
 from __future__ import annotations
 
 import importlib.metadata
-import logging
 import platform
-import re
 import time
-import warnings
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import dask
 import pystac
 import rasterio
-from dask.callbacks import Callback
 
-from local_runner import catalog, parameters
-from local_runner.access import Access, is_remote, locate, public_href
+from local_runner.access import is_remote, locate, public_href
+from local_runner.budget import budget_of
 from local_runner.errors import OpenEOError
-from local_runner.execution import Execution
 from local_runner.graph import evaluate_with
-from local_runner.jobs import assemble, commit, inputs, readme
-from local_runner.profiles import load_profile
+from local_runner.jobs import assemble, commit, inputs, log, readme
+from local_runner.jobs.prepare import prepare
+from local_runner.jobs.scheduling import scheduling, started
+from local_runner.planning import require_budget
+from local_runner.redaction import redact
 from local_runner.stac.metadata import public
 from local_runner.stac.write import Provenance, save
+from local_runner.workers import silent
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import xarray as xr
 
-SCHEDULERS: Final = ("threads", "synchronous")
+    from local_runner.access import Access
+    from local_runner.execution import Execution
+    from local_runner.jobs.scheduling import Scheduling
+    from local_runner.workers import Report, Workers
+
 _LIBRARIES: Final = ("openeo-sar", "xarray", "numpy", "rasterio")
 
 
@@ -70,10 +71,15 @@ def run(
     out: str | os.PathLike[str],
     overwrite: bool = False,
     scheduler: str = "threads",
+    workers: int | None = None,
+    max_pixels: float | None = None,
+    max_memory: float | str | None = None,
+    max_output: float | str | None = None,
     trusted: bool = False,
+    unsafe: bool = False,
     allow_hosts: Sequence[str] = (),
     data_roots: Sequence[str | os.PathLike[str]] = (),
-    progress: Callable[[int, int], None] | None = None,
+    progress: Report | None = None,
     file_format: str = "GTiff",
     quicklooks: bool = True,
 ) -> Result:
@@ -81,43 +87,56 @@ def run(
 
     `process`: id of the collection, path or https URL of a process JSON, process object or bare graph. `parameters`:
     values of all parameters but raster cubes, which come as STAC paths or URLs in `inputs`. `geocode` (EPSG code) and
-    `resolution` (in its unit) resample the result to a map grid. `trusted` runs UDF texts that are not of the installed
-    collection. `progress` is called with the tasks done and known. The same graph, parameters and inputs as those of
-    the result in `out` return that result; anything else in `out` is an error, or with `overwrite` is replaced if it is
-    a result. Raises `OpenEOError`; nothing is left behind then.
+    `resolution` (in its unit) resample the result to a map grid. `scheduler`: "threads", "processes" (of this machine),
+    "synchronous" (no thread but the caller's), or the address of a dask.distributed scheduler whose workers see the same
+    files; `workers` threads or processes, one per processor if None. The rasters are the same, byte for byte. `max_pixels` of
+    a plane, `max_memory` of the run and `max_output` on disk, both in bytes or as "8G", are compared with a plan of the run
+    before any file is opened; `max_memory` bounds the work under way as well. UDF texts that are not of the installed
+    collection run in a sandbox; with `unsafe` in a weak one where there is no good one, with `trusted` in none.
+    `progress(stage, done, total)` is told how far each stage of the work is.
+
+    The same graph, parameters and inputs as those of the result in `out` return that result; anything else in `out` is an
+    error, or with `overwrite` is replaced if it is a result. Raises `OpenEOError`; nothing is left behind then.
     """
-    if scheduler not in SCHEDULERS:
-        raise OpenEOError(
-            "ProcessParameterInvalid",
-            f"scheduler must be one of {SCHEDULERS}; clusters are not supported yet",
-            got=scheduler,
-        )
-    access = Access(roots=tuple(map(Path, data_roots)), hosts=tuple(allow_hosts), trusted=trusted)
-    job = _job(process, parameters or {}, inputs or {}, access)
-    code, step = assemble.target_grid(geocode, resolution)
-    nodes = assemble.assemble(
-        job.process, job.values, job.inputs, geocode=code, resolution=step, file_format=file_format
+    budget = budget_of(max_pixels, max_memory, max_output)
+    chosen = scheduling(scheduler, workers, budget.max_memory)
+    job = prepare(
+        process,
+        parameters or {},
+        inputs or {},
+        profile=profile,
+        geocode=geocode,
+        resolution=resolution,
+        allow_hosts=allow_hosts,
+        data_roots=data_roots,
+        budget=budget,
+        file_format=file_format,
+        trusted=trusted,
+        unsafe=unsafe,
     )
-    execution = Execution(load_profile(profile), job.access, trusted, processes={job.process["id"]: job.process})
+    nodes, execution = job.nodes, job.execution
     called = assemble.definitions(nodes, execution)
     if not trusted:
-        assemble.require_trusted(nodes, called)
+        assemble.require_trusted(nodes, called, unsafe=unsafe)
     addresses = job.inputs or assemble.loaded(nodes)
     folder = commit.target(out, [Path(locate(a)).parent for a in addresses.values() if not is_remote(locate(a))])
     identity = {
         "process": job.process["id"],
         "graph_hash": assemble.hash_of(public(nodes), public(called)),
         "parameters": public(job.values),
-        "inputs": _described(addresses, job.access),
+        "inputs": _described(addresses, execution.access),
         "options": {"profile": profile, "for_backend": for_backend},
     }
     with commit.locked(folder):
         commit.clean(folder)
         if not commit.is_there(folder, identity, overwrite=overwrite):
+            require_budget(nodes, execution, chosen, process=job.process["id"])
             graphs = {"graph": public(nodes), "processes": public(called)}
             record = {**identity, **graphs, "versions": versions(), "created": _now()}
-            with dask.config.set(scheduler=scheduler), _Tasks(progress), commit.writing(folder) as partial:
-                _write(partial, job.process, nodes, record, execution, for_backend=for_backend, quicklooks=quicklooks)
+            with commit.writing(folder) as partial, log.opened(partial, progress or silent) as journal:
+                saver = _Saver(partial, record, for_backend=for_backend)
+                _compute(nodes, saver, execution, chosen, journal)
+                _complete(saver, job.process, journal, quicklooks=quicklooks)
     return read(folder)
 
 
@@ -138,29 +157,6 @@ def versions() -> dict[str, str]:
     return {**found, "gdal": rasterio.__gdal_version__, "python": platform.python_version()}
 
 
-@dataclass(frozen=True)
-class _Job:
-    """A call that has been checked: process with id, values of its parameters, addresses of its inputs."""
-
-    process: dict[str, Any]
-    values: dict[str, Any]
-    inputs: dict[str, str]
-    access: Access
-
-
-def _job(
-    process: str | Path | Mapping[str, Any], given: Mapping[str, Any], addresses: Mapping[str, Any], access: Access
-) -> _Job:
-    loaded = catalog.load(process, access)
-    stem = Path(process).stem if isinstance(process, str | Path) else "graph"
-    definition = {**loaded, "id": loaded.get("id") or re.sub(r"\W", "_", stem)}
-    values = parameters.resolve(definition, given)
-    named = assemble.input_addresses(definition, addresses)
-    for address in named.values():
-        access = access.naming(address)
-    return _Job(definition, values, {name: locate(address) for name, address in named.items()}, access)
-
-
 def _described(addresses: Mapping[str, str], access: Access) -> list[dict[str, str]]:
     return [
         {"name": name, "href": public_href(locate(address)), "fingerprint": inputs.fingerprint(address, access)}
@@ -168,31 +164,30 @@ def _described(addresses: Mapping[str, str], access: Access) -> list[dict[str, s
     ]
 
 
-def _write(
-    folder: Path,
-    process: Mapping[str, Any],
-    nodes: assemble.Nodes,
-    record: dict[str, Any],
-    execution: Execution,
-    *,
-    for_backend: bool,
-    quicklooks: bool,
-) -> None:
-    """Write everything of a result into its partial folder, the record last: its graph has no secrets of URLs."""
-    start = time.monotonic()
-    saver = _Saver(folder, record, for_backend=for_backend)
-    with _log() as log:
-        evaluate_with(nodes, {}, replace(execution, save=saver))
-        if saver.collection is None:
-            raise OpenEOError("ProcessGraphInvalid", "The result of the graph must be a cube that can be saved")
-        items = list(read(folder).items)
-        if quicklooks:
-            from local_runner.jobs.quicklooks import add_quicklooks  # noqa: PLC0415  (brings matplotlib: a second)
+def _compute(nodes: assemble.Nodes, saver: _Saver, execution: Execution, chosen: Scheduling, journal: log.Log) -> None:
+    """Evaluate the graph, whose `save_result` writes the files."""
+    record = saver.record
+    journal.write("start", record["process"], graph_hash=record["graph_hash"], **vars(chosen), **record["versions"])
+    with started(chosen, journal.report) as saver.workers:
+        evaluate_with(nodes, {}, replace(execution, save=saver, observer=journal))
+    if saver.collection is None:
+        raise OpenEOError("ProcessGraphInvalid", "The result of the graph must be a cube that can be saved")
 
-            add_quicklooks(items)
-    log.append(f"finished after {time.monotonic() - start:.1f} s")
-    (folder / "README.md").write_text(readme.text(process, items, record), encoding="utf-8")
-    commit.write_record(folder, {**record, "log": log})
+
+def _complete(saver: _Saver, process: Mapping[str, Any], journal: log.Log, *, quicklooks: bool) -> None:
+    """Add what is made of the files, the record last: its graph has no secrets of URLs."""
+    folder = saver.folder
+    items = list(read(folder).items)
+    if quicklooks:
+        from local_runner.jobs.quicklooks import add_quicklooks  # noqa: PLC0415  (brings matplotlib: a second)
+
+        journal.report("quicklooks", 0, 1)
+        add_quicklooks(items)
+        journal.report("quicklooks", 1, 1)
+    (folder / "README.md").write_text(redact(readme.text(process, items, saver.record)), encoding="utf-8")
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    journal.write("finished", seconds=round(time.monotonic() - saver.started, 3), bytes=size)
+    commit.write_record(folder, saver.record)
 
 
 class _Saver:
@@ -202,6 +197,8 @@ class _Saver:
         self.folder = folder
         self.record = record
         self.for_backend = for_backend
+        self.started = time.monotonic()
+        self.workers: Workers | None = None
         self.collection: pystac.Collection | None = None
 
     def __call__(self, cube: xr.DataArray, *, file_format: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -218,6 +215,7 @@ class _Saver:
             options=options,
             provenance=self._provenance(),
             for_backend=self.for_backend,
+            workers=self.workers,
         )
         return dict(self.collection.to_dict(include_self_link=False, transform_hrefs=False))
 
@@ -232,56 +230,6 @@ class _Saver:
             created=record["created"],
             pair=(dates[0], dates[1]) if all(dates) else None,
         )
-
-
-class _Tasks(Callback):  # type: ignore[misc]  # dask is not typed
-    """Counts dask tasks over all computations of a run."""
-
-    def __init__(self, report: Callable[[int, int], None] | None) -> None:
-        super().__init__()
-        self.report = report
-        self.done = self.known = 0
-
-    def _start_state(self, _dsk: Any, state: Mapping[str, Any]) -> None:
-        self.known += sum(len(state[kind]) for kind in ("ready", "waiting", "running"))
-
-    def _posttask(self, *_task: Any) -> None:
-        self.done += 1
-        if self.report is not None:
-            self.report(self.done, max(self.known, self.done))
-
-
-class _Listener(logging.Handler):
-    """Puts log messages into a list."""
-
-    def __init__(self, messages: list[str]) -> None:
-        super().__init__()
-        self.messages = messages
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Add one message."""
-        self.messages.append(f"{record.levelname.lower()}: {record.getMessage()}")
-
-
-@contextmanager
-def _log() -> Iterator[list[str]]:
-    """Messages of the package's logger and warnings, which go their usual way as well."""
-    messages: list[str] = []
-    handler = _Listener(messages)
-    logger = logging.getLogger("local_runner")
-    shown = warnings.showwarning
-
-    def show(message: Warning | str, *rest: Any, **named: Any) -> None:
-        messages.append(f"warning: {message}")
-        shown(message, *rest, **named)
-
-    logger.addHandler(handler)
-    warnings.showwarning = show
-    try:
-        yield messages
-    finally:
-        warnings.showwarning = shown
-        logger.removeHandler(handler)
 
 
 def _now() -> str:

@@ -158,7 +158,7 @@ def memory_of(
     elsewhere nothing is known, and the peak is that of one worker.
     """
     known = list(estimates)
-    limit = chosen.memory if chosen.memory is not None and chosen.scheduler == "threads" else math.inf
+    limit = chosen.memory if chosen.scheduler == "threads" else math.inf
     held = max((max(e.least_bytes, min(e.held_bytes, limit)) for e in known), default=0)
     processes = chosen.workers + 1 if chosen.scheduler == "processes" else 1
     samples = list(geocoded)

@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 
-from local_runner import catalog
-from local_runner import parameters as values_of_parameters
-from local_runner.access import Access, locate
 from local_runner.budget import budget_of
-from local_runner.execution import Execution
 from local_runner.graph import evaluate_with
-from local_runner.jobs import assemble
+from local_runner.jobs.prepare import prepare
 from local_runner.jobs.scheduling import scheduling
 from local_runner.planning import estimate
 from local_runner.planning.plan import Check, Plan
 from local_runner.planning.recorder import Recorder
-from local_runner.process_graph import require_graph
-from local_runner.profiles import load_profile
 from local_runner.stac.groups import arranged
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     import xarray as xr
 
+    from local_runner.execution import Execution
     from local_runner.jobs.scheduling import Scheduling
 
 
@@ -45,7 +39,6 @@ def explain(
     data_roots: Sequence[str | os.PathLike[str]] = (),
     scheduler: str = "threads",
     workers: int | None = None,
-    memory_limit: float | str | None = None,
     max_pixels: float | None = None,
     max_memory: float | str | None = None,
     max_output: float | str | None = None,
@@ -58,22 +51,20 @@ def explain(
     `max_output` in bytes or as "8G"; see `local_runner.budget`). Raises `OpenEOError` for what is wrong with the
     call itself: an unknown process, a graph that is none, parameters, inputs.
     """
-    chosen = scheduling(scheduler, workers, memory_limit)
     budget = budget_of(max_pixels, max_memory, max_output)
-    access = Access(roots=tuple(map(Path, data_roots)), hosts=tuple(allow_hosts), trusted=False)
-    loaded = catalog.load(process, access)
-    require_graph(loaded)
-    stem = Path(process).stem if isinstance(process, str | Path) else "graph"
-    definition = {**loaded, "id": loaded.get("id") or re.sub(r"\W", "_", stem)}
-    values = values_of_parameters.resolve(definition, parameters or {})
-    addresses = assemble.input_addresses(definition, inputs or {})
-    for address in addresses.values():
-        access = access.naming(address)
-    code, step = assemble.target_grid(geocode, resolution)
-    located = {name: locate(address) for name, address in addresses.items()}
-    nodes = assemble.assemble(definition, values, located, geocode=code, resolution=step)
-    execution = Execution(load_profile(profile), access, processes={definition["id"]: definition}, budget=budget)
-    return plan_of(nodes, execution, chosen, process=definition["id"])
+    chosen = scheduling(scheduler, workers, budget.max_memory)
+    job = prepare(
+        process,
+        parameters or {},
+        inputs or {},
+        profile=profile,
+        geocode=geocode,
+        resolution=resolution,
+        allow_hosts=allow_hosts,
+        data_roots=data_roots,
+        budget=budget,
+    )
+    return plan_of(job.nodes, job.execution, chosen, process=job.process["id"])
 
 
 def require_budget(

@@ -27,7 +27,7 @@ def required(nodes, stack, **limits):
     }
     profile = load_profile("specification")
     execution = Execution(profile, access.Access().naming(stack), budget=budget_of(**limits))
-    return require_budget(whole, execution, Scheduling("threads", 2, None))
+    return require_budget(whole, execution, Scheduling("threads", 2, 2**40))
 
 
 def node(process_id, **arguments):

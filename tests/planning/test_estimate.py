@@ -62,7 +62,7 @@ def test_udf_holds_chunk_result_and_temporaries():
 
 
 def test_memory_adds_up():
-    chosen = Scheduling("threads", 2, None)
+    chosen = Scheduling("threads", 2, 2**40)
     found = estimate.memory_of([estimate.Estimate(10, 3 * MIB, MIB, MIB)], [], geocoded=[100], chosen=chosen)
     assert found.base_bytes == estimate.BASE_BYTES + 40 + estimate.COMPILER_BYTES
     assert found.held_bytes == int(3 * MIB * estimate.ALLOCATOR)
@@ -71,12 +71,12 @@ def test_memory_adds_up():
     assert found.peak_bytes == sum((found.base_bytes, found.held_bytes, found.working_bytes, 800))
 
 
-@pytest.mark.parametrize(("memory", "held"), [(None, 9), (4, 4), (1, 2)])
+@pytest.mark.parametrize(("memory", "held"), [(2**40, 9), (4, 4), (1, 2)])
 def test_threads_keep_to_their_memory_as_far_as_they_can(memory, held):
     chosen = Scheduling("threads", 2, memory)
     assert estimate.memory_of([estimate.Estimate(0, 9, 2, 0)], [], geocoded=[], chosen=chosen).held_bytes == held
 
 
 def test_each_process_has_a_base():
-    one, four = (estimate.memory_of([], [], geocoded=[], chosen=Scheduling("processes", n, None)) for n in (1, 4))
+    one, four = (estimate.memory_of([], [], geocoded=[], chosen=Scheduling("processes", n, 2**40)) for n in (1, 4))
     assert (one.base_bytes, four.base_bytes) == (2 * estimate.BASE_BYTES, 5 * estimate.BASE_BYTES)

@@ -1,0 +1,75 @@
+import json
+import logging
+import warnings
+
+import pytest
+
+from local_runner.demo.catalogue import write_catalogue
+from local_runner.demo.simulator import simulate
+from local_runner.jobs import log
+from local_runner.jobs.run import run
+from local_runner.workers import silent
+
+PAIRS = [["2024-08-09", "2024-08-21"]]
+
+
+@pytest.fixture(scope="module")
+def told():
+    return []
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory, told):
+    catalogue = write_catalogue(simulate(40, 60), tmp_path_factory.mktemp("catalogue"))
+    out = tmp_path_factory.mktemp("result") / "out"
+    call = {"inputs": {"data": catalogue}, "out": out, "quicklooks": False}
+    return run("slc_coherence", {"pairs": PAIRS}, progress=lambda *told_: told.append(told_), **call)
+
+
+def lines_of(folder):
+    return [json.loads(line) for line in (folder / log.NAME).read_text(encoding="utf-8").splitlines()]
+
+
+def test_log_tells_what_was_run_and_that_it_finished(result):
+    first, *_, last = lines_of(result.folder)
+    record = json.loads((result.folder / "record.json").read_text())
+    assert (first["event"], first["graph_hash"], first["scheduler"]) == ("start", record["graph_hash"], "threads")
+    assert {name: first[name] for name in record["versions"]} == record["versions"]
+    assert last["event"] == "finished"
+    assert last["bytes"] > 0
+    assert "log.jsonl" in record["files"]
+    assert all(line["time"].endswith("Z") and line["level"] in ("info", "warning") for line in lines_of(result.folder))
+
+
+def test_log_has_a_line_per_node_and_stage(result):
+    lines = lines_of(result.folder)
+    nodes = [line["node"] for line in lines if line["event"] == "node"]
+    assert nodes == ["load_data", "slc_coherence/coherence", "slc_coherence", "save"]
+    stages = {line["stage"]: line["count"] for line in lines if line["event"] == "stage"}
+    assert stages == {"compute": 1, "write": 3, "check": 3}
+    assert all(line["seconds"] >= 0 for line in lines if line["event"] in ("node", "stage"))
+
+
+def test_progress_goes_up_to_its_end_in_every_stage(result, told):
+    assert result.items
+    assert {"node load_data", "node save", "compute", "write", "check"} <= {stage for stage, _, _ in told}
+    for stage in {stage for stage, _, _ in told}:
+        counts = [(done, total) for name, done, total in told if name == stage]
+        assert counts == sorted(counts)
+        assert counts[0][0] == 0
+        assert counts[-1][0] == counts[-1][1]
+
+
+def test_messages_and_warnings_are_in_the_log_without_secrets(tmp_path, monkeypatch):
+    monkeypatch.setattr(warnings, "showwarning", lambda *_shown: None)
+    with log.opened(tmp_path, silent) as journal:
+        warnings.showwarning("read https://a/b?sig=canary", UserWarning, __file__, 1)
+        logging.getLogger("local_runner.test").warning("Authorization: Bearer %s", "canary0123456789canary")
+        journal.write("node", "https://user:canary@host/x", node="a")
+    found = lines_of(tmp_path)
+    assert [(line["event"], line["level"]) for line in found] == [
+        ("warning", "warning"),
+        ("message", "warning"),
+        ("node", "info"),
+    ]
+    assert "canary" not in (tmp_path / log.NAME).read_text()
