@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping
 
     import xarray as xr
+    from numpy.typing import NDArray
 
 T: Final = "t"
 BANDS: Final = "bands"
@@ -49,6 +50,8 @@ _TYPE_BY_NAME: Final = (
 COORDINATE_BANDS: Final = (("latitude", "longitude"), ("lat", "lon"))
 """Band names that hold the position of each sample in degrees, as `resample_spatial(method="geocode")` looks for them."""
 
+_STARTS_WITH_A_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}(?:$|[T ])")
+"""`2020-06`, `2020-W23` and the like may be labels of calendar periods, and no times."""
 _NAMES_FILES: Final = re.compile(r"PARAMETERFILE|GRIDS\s*=(?!@null)|_GRIDS\b", re.IGNORECASE)
 
 
@@ -70,6 +73,20 @@ def require_dimension(cube: xr.DataArray, name: str) -> str:
             "DimensionNotAvailable", f"The dimension must be one of {tuple(map(str, cube.dims))}", got=name
         )
     return name
+
+
+def temporal_dimensions(cube: xr.DataArray, name: str | None = None) -> list[str]:
+    """The temporal dimensions, or only that of this name; `DimensionNotAvailable` where there is none."""
+    if name is not None:
+        require_dimension(cube, name)
+        if dimension_type(cube, name) != "temporal":
+            must = f"The dimension {name!r} must be temporal"
+            raise OpenEOError("DimensionNotAvailable", must, got=dimension_type(cube, name))
+        return [name]
+    temporal = [str(d) for d in cube.dims if dimension_type(cube, d) == "temporal"]
+    if not temporal:
+        raise OpenEOError("DimensionNotAvailable", "The cube must have a temporal dimension", got=tuple(cube.dims))
+    return temporal
 
 
 def require_spatial(cube: xr.DataArray) -> None:
@@ -106,6 +123,35 @@ def to_time(text: Any) -> np.datetime64:
     if stamp.tzinfo is not None:
         stamp = stamp.tz_convert("UTC").tz_localize(None)
     return stamp.as_unit("ns").to_datetime64()
+
+
+def is_date(label: Any) -> bool:
+    """Whether a label is the text of a whole date, with or without a time."""
+    if not isinstance(label, str) or not _STARTS_WITH_A_DATE.match(label):
+        return False
+    try:
+        to_time(label)
+    except ValueError:
+        return False
+    return True
+
+
+def times_of(cube: xr.DataArray, dimension: str) -> NDArray[np.datetime64]:
+    """The labels of a dimension as datetime64, which may be texts of dates; `ProcessParameterInvalid` where they are none."""
+    known = labels(cube, dimension)
+    if dimension in cube.coords and cube[dimension].dtype.kind == "M":
+        return np.asarray(cube[dimension].values)
+    if not all(map(is_date, known)):
+        must = f"The labels of {dimension} must be dates"
+        raise OpenEOError("ProcessParameterInvalid", must, got=known, do="Use rename_labels first")
+    return np.array([to_time(label) for label in known], "datetime64[ns]")
+
+
+def coordinate(known: list[Any], *, dates: bool = False) -> NDArray[Any]:
+    """Labels as the coordinate of a dimension; with `dates` texts of dates become datetime64[ns], if all are."""
+    if dates and known and all(map(is_date, known)):
+        return np.array([to_time(label) for label in known], "datetime64[ns]")
+    return np.array(known, dtype=object if len({isinstance(label, str) for label in known}) > 1 else None)
 
 
 def temporal_extent(extent: Any) -> tuple[np.datetime64 | None, np.datetime64 | None]:

@@ -94,6 +94,11 @@ def mapped_blocks(function: Callable[[Any], Any], array: xr.DataArray, count: in
     )
 
 
+def interpolated(low: Any, high: Any, share: Any) -> Any:
+    """The value at a share, from 0 to 1, of the way from `low` to `high`; of infinity beside a number it is infinity."""
+    return np.where(low == high, low, low * (1 - share) + high * share)
+
+
 def _whole_labels(array: xr.DataArray) -> xr.DataArray:
     """The array in blocks that have all labels."""
     array = floating(array)

@@ -8,7 +8,7 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 
-from local_runner.cube import LABEL, crs_of, with_crs
+from local_runner.cube import LABEL, with_crs
 from local_runner.errors import OpenEOError
 from local_runner.processes._arrays import as_elements_like
 from local_runner.vector import label_values
@@ -27,10 +27,14 @@ def values_of(data: xr.DataArray, execution: Execution) -> xr.DataArray:
 
 
 def array_of(data: xr.DataArray, dimension: str, execution: Execution) -> xr.DataArray:
-    """The cube as an array along a dimension, with its labels as openEO values."""
+    """The cube as an array along a dimension, with its labels as openEO values.
+
+    It is always on dask: an array in memory that has no other dimension stands for a list.
+    """
     if dimension != LABEL:
         data = values_of(data, execution).rename({dimension: LABEL})
     array = _bare(data, execution)
+    array = array if isinstance(array.data, da.Array) else array.chunk()
     if LABEL in array.coords and array[LABEL].dtype.kind in "MO":
         known = label_values(array, LABEL)
         array = array.assign_coords({LABEL: np.array(known, object if _mixed(known) else None)})
@@ -82,9 +86,9 @@ def constant(value: Any, template: xr.DataArray) -> xr.DataArray:
 
 def dressed(result: xr.DataArray, data: xr.DataArray) -> xr.DataArray:
     """The result with the CRS and metadata of the cube that it was made of, but for the unit."""
-    own = result.copy(deep=False)
-    own.attrs = {k: v for k, v in data.attrs.items() if k not in ("crs", "units")}
-    return with_crs(own, crs_of(data))
+    own = with_crs(result, None)
+    own.attrs = {k: v for k, v in data.attrs.items() if k != "units"}
+    return own.assign_coords(spatial_ref=data["spatial_ref"].variable) if "spatial_ref" in data.coords else own
 
 
 def refuse_udf(callback: Callback, process: str) -> None:

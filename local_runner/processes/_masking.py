@@ -17,8 +17,12 @@ def replaced(data: xr.DataArray, masked: xr.DataArray, value: Replacement) -> xr
         raise OpenEOError("ProcessParameterInvalid", must, got=value)
     number = np.nan if value is None else value
     kept = data.dtype.kind == "f" or (data.dtype.kind == "i" and isinstance(value, int) and _fits(value, data.dtype))
-    dtype = data.dtype if kept else np.result_type(data.dtype, np.float32)
+    dtype = data.dtype if kept else np.result_type(data.dtype, _smallest(number))
     return data.astype(dtype).where(~masked, dtype.type(number)).transpose(*data.dims)
+
+
+def _smallest(number: float) -> type[np.floating]:
+    return np.float64 if np.isfinite(number) and np.float32(number) != number else np.float32
 
 
 def _fits(value: int, dtype: np.dtype[np.signedinteger]) -> bool:

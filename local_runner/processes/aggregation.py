@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from local_runner.cube import LABEL, dimension_type, labels, require_dimension, temporal_extent, to_time
+from local_runner.cube import LABEL, coordinate, temporal_dimensions, temporal_extent, times_of
 from local_runner.errors import LimitExceededError, OpenEOError
 from local_runner.execution import Execution
 from local_runner.processes import _periods
@@ -18,7 +18,6 @@ from local_runner.processes._types import Cube, Number, OnArray
 
 MAX_INTERVALS = 100_000
 """Labels that an aggregation may give: each is evaluated for itself."""
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:$|[T ])")
 _TIME = re.compile(r"(\d{2}):(\d{2}):(\d{2})")
 
 
@@ -35,15 +34,17 @@ def aggregate_temporal(
     """One value for the values in each half-open interval [start, end), in the order of the intervals.
 
     The ends are dates or times of ISO 8601, of which one may be null, or times of the day, which hold for every day and may
-    reach over midnight. Intervals may overlap; one without a date reduces an empty array. Labels are the starts unless given.
+    reach over midnight. Intervals may overlap; one without a date reduces an empty array. Labels are the starts unless given;
+    where those of the cube are texts, they are texts as well.
     """
     refuse_udf(reducer, "aggregate_temporal")
     name = _temporal_dimension(data, dimension)
-    times = _times(data, name)
+    times = times_of(data, name)
     if not intervals:
         raise OpenEOError("ProcessParameterInvalid", "intervals must have at least one interval", got=intervals)
     members = [_in_interval(times, interval) for interval in intervals]
-    known = _interval_labels(intervals, labels)
+    texts = name in data.coords and data[name].dtype.kind in "OU"
+    known = _interval_labels(intervals, labels, dates=not texts)
     return _aggregated(data, name, members, known, reducer, context, execution)
 
 
@@ -62,7 +63,7 @@ def aggregate_temporal_period(
     """
     refuse_udf(reducer, "aggregate_temporal_period")
     name = _temporal_dimension(data, dimension)
-    times = _times(data, name)
+    times = times_of(data, name)
     numbers = _periods.numbers(times, period)
     if not numbers.size:
         return data.assign_coords({name: np.array([], "U1")})
@@ -76,29 +77,11 @@ def aggregate_temporal_period(
 
 
 def _temporal_dimension(data: Cube, dimension: str | None) -> str:
-    if dimension is not None:
-        require_dimension(data, dimension)
-        if dimension_type(data, dimension) != "temporal":
-            must = f"The dimension {dimension!r} must be temporal"
-            raise OpenEOError("DimensionNotAvailable", must, got=dimension_type(data, dimension))
-        return dimension
-    temporal = [str(d) for d in data.dims if dimension_type(data, d) == "temporal"]
+    temporal = temporal_dimensions(data, dimension)
     if len(temporal) > 1:
         must = "The cube must have one temporal dimension"
         raise OpenEOError("TooManyDimensions", must, got=temporal, do="Name one by the argument dimension")
-    if not temporal:
-        raise OpenEOError("DimensionNotAvailable", "The cube must have a temporal dimension", got=tuple(data.dims))
     return temporal[0]
-
-
-def _times(data: Cube, dimension: str) -> Any:
-    known = labels(data, dimension)
-    if dimension not in data.coords or data[dimension].dtype.kind != "M":
-        if known:
-            must = f"The labels of {dimension} must be dates"
-            raise OpenEOError("ProcessParameterInvalid", must, got=known, do="Use rename_labels first")
-        return np.array([], "datetime64[ns]")
-    return data[dimension].values
 
 
 def _in_interval(times: Any, interval: Sequence[str | None]) -> Any:
@@ -136,22 +119,17 @@ def _of_day(text: str | None, missing: str) -> np.timedelta64:
     return np.timedelta64(since_midnight)
 
 
-def _interval_labels(intervals: list[list[str | None]], given: list[Number | str]) -> Any:
+def _interval_labels(intervals: list[list[str | None]], given: list[Number | str], *, dates: bool) -> Any:
     _require_few(len(intervals))
     if given and len(given) != len(intervals):
         must = f"labels must have one label for each of the {len(intervals)} intervals"
         raise OpenEOError("ProcessParameterInvalid", must, got=len(given))
     known: list[Any] = list(given) or [interval[0] for interval in intervals]
-    is_dates = all(isinstance(label, str) and _DATE.match(label) for label in known)
-    coordinates = np.array([to_time(label) for label in known], "datetime64[ns]") if is_dates else _unlike(known)
+    coordinates = coordinate(known, dates=dates)
     if None in known or len(set(coordinates.tolist())) < len(known):
         must = "The labels of the intervals must be distinct, and not null"
         raise OpenEOError("DistinctDimensionLabelsRequired", must, got=known, do="Give the argument labels")
     return coordinates
-
-
-def _unlike(known: list[Any]) -> Any:
-    return np.array(known, object if len({isinstance(label, str) for label in known}) > 1 else None)
 
 
 def _require_few(count: int) -> None:

@@ -38,7 +38,7 @@ def apply_dimension(
     """`process` on the values along a dimension, which takes as many values as the callback returns.
 
     Labels stay if the dimension stays and the number of values does, else they are 0, 1, 2, ...; a new dimension is of type
-    `other`.
+    `other` and takes the place of the old one, an existing one keeps type and place.
     """
     require_dimension(data, dimension)
     target = dimension if target_dimension is None else target_dimension
@@ -52,7 +52,8 @@ def apply_dimension(
                 "FeatureUnsupported", "A UDF keeps the dimension: target_dimension must be null", got=target
             )
         return _udf_along(data, process, dimension, context, "apply_dimension", execution)
-    is_new = target not in data.dims
+    dims = list(data.dims)
+    is_new = target not in dims
     if target != dimension and not is_new:
         data = data.isel({target: 0}, drop=True)
     array = array_of(data, dimension, execution)
@@ -62,7 +63,7 @@ def apply_dimension(
         result = result.assign_coords({dimension: data[dimension]})
     elif not kept:
         result = result.assign_coords({target: np.arange(result.sizes[target])})
-    order = [target if d == dimension else d for d in data.dims]
+    order = [target if d == dimension else d for d in dims if is_new or d != dimension or d == target]
     whole = dressed(result, data).transpose(*order)
     return with_type(whole, target, "other") if is_new else whole
 

@@ -67,9 +67,14 @@ def ln(x: NumberOrNull) -> NumberOrNull:
 
 
 def log(x: NumberOrNull, base: NumberOrNull) -> NumberOrNull:
-    """Logarithm to a base; -inf at zero, NaN below; exact at powers of 2 and 10 where that is the base."""
+    """Logarithm to a base; -inf at zero whatever the base, NaN below; exact at powers of 2 and 10 where that is the base."""
     exact = _LOGARITHMS.get(base) if isinstance(base, int | float) else None
-    return elementwise(exact, x) if exact else elementwise(lambda a, b: np.log(a) / np.log(b), x, base)
+    return elementwise(exact, x) if exact else elementwise(_log, x, base)
+
+
+def _log(x: Any, base: Any) -> Any:
+    logarithm = np.where(np.equal(x, 0) & ~np.isnan(base), -np.inf, np.log(x) / np.log(base))
+    return logarithm.astype(np.result_type(x, base), copy=False)
 
 
 _LOGARITHMS: dict[float, Any] = {2: np.log2, 10: np.log10, math.e: np.log}
@@ -97,7 +102,13 @@ def ceil(x: NumberOrNull) -> NumberOrNull:
 
 def round_(x: NumberOrNull, p: int = 0) -> NumberOrNull:
     """X to `p` digits after the decimal point (negative: to a power of ten), halves to the even digit."""
-    return elementwise(partial(np.round, decimals=p), x)
+    return elementwise(partial(_round, digits=p), x)
+
+
+def _round(x: Any, digits: int) -> Any:
+    rounded = np.round(x, max(-400, min(digits, 400)))
+    nearest = x if digits > 0 else np.where(np.isfinite(x), np.multiply(x, 0.0), x)
+    return np.where(np.isfinite(rounded), rounded, nearest)  # ten to the power `digits` may be out of range
 
 
 def clip(x: NumberOrNull, min: Number | Cube, max: Number | Cube) -> NumberOrNull:

@@ -12,7 +12,7 @@ import xarray as xr
 from local_runner.callback import Callback
 from local_runner.cube import LABEL, to_time
 from local_runner.errors import OpenEOError
-from local_runner.processes._along import mapped_blocks, reduced
+from local_runner.processes._along import interpolated, mapped_blocks, reduced
 from local_runner.processes._arrays import (
     Elements,
     as_array,
@@ -165,4 +165,4 @@ def _filled(values: Any, position: Any) -> Any:
     before, after = np.maximum(before, 0), np.minimum(after, count - 1)
     low, high = (np.take_along_axis(values, where, axis=-1) for where in (before, after))
     share = (position - position[before]) / (position[after] - position[before])
-    return np.where(inside, low + (high - low) * share.astype(values.dtype), values)
+    return np.where(inside, interpolated(low, high, share.astype(values.dtype)), values)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from local_runner.processes._arrays import as_array
 from local_runner.processes._support import elementwise
 from local_runner.processes._types import BooleanOrNull, Cube, Number, Value
 from local_runner.processes.logic import and_
@@ -13,6 +14,7 @@ from local_runner.processes.logic import and_
 
 def _compare(function: Callable[..., Any], x: Value, y: Value) -> BooleanOrNull:
     """`function` of two operands of one type; false for different types, null where an operand is null."""
+    x, y = (as_array(v) if isinstance(v, Cube) else v for v in (x, y))
     cubes = [v for v in (x, y) if isinstance(v, Cube)]
     if x is None or y is None:
         return elementwise(function, x, y) if cubes else None
@@ -36,7 +38,7 @@ def eq(x: Value, y: Value, delta: float | None = None, case_sensitive: bool = Tr
     """Whether x equals y: numbers within `delta` if given, texts with or without regard to case; types must agree."""
     if not case_sensitive and isinstance(x, str) and isinstance(y, str):
         x, y = x.casefold(), y.casefold()
-    if delta is not None and not isinstance(x, str | bool) and not isinstance(y, str | bool):
+    if delta is not None and _ordered(x, y):
         return _compare(lambda a, b: np.abs(a - b) <= delta, x, y)
     return _compare(lambda a, b: a == b, x, y)
 
@@ -74,19 +76,24 @@ def between(x: Any, min: Number | Cube, max: Number | Cube, exclude_max: bool = 
 
 def is_nan(x: Any) -> BooleanOrNull:
     """Whether x is NaN; in a cube that is the same as no-data."""
-    return elementwise(_flag(np.isnan), x) if isinstance(x, Cube) else isinstance(x, float) and math.isnan(x)
+    return elementwise(_flag(np.isnan), x) if _is_cube(x) else isinstance(x, float) and math.isnan(x)
 
 
 def is_nodata(x: Any) -> BooleanOrNull:
     """Whether x is null; NaN in a cube."""
-    return elementwise(_flag(np.isnan), x) if isinstance(x, Cube) else x is None
+    return elementwise(_flag(np.isnan), x) if _is_cube(x) else x is None
 
 
 def is_valid(x: Any) -> BooleanOrNull:
     """Whether x is neither null nor a number that is not finite."""
-    if isinstance(x, Cube):
+    if _is_cube(x):
         return elementwise(_flag(np.isfinite), x)
     return math.isfinite(x) if isinstance(x, float) else x is not None
+
+
+def _is_cube(x: Any) -> bool:
+    """Whether x is a cube, and not a labelled array in memory: that is one value, whatever is in it."""
+    return isinstance(x, Cube) and isinstance(as_array(x), Cube)
 
 
 def _flag(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -99,4 +106,4 @@ def _order(function: Callable[..., Any], x: Value, y: Value) -> BooleanOrNull:
 
 def _ordered(x: Value, y: Value) -> bool:
     """Whether both operands have an order, which only numbers do; null does not decide it."""
-    return all(v is None or isinstance(v, Cube) or _kind(v) == "number" for v in (x, y))
+    return all(v is None or _is_cube(v) or _kind(v) == "number" for v in (x, y))

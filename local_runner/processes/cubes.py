@@ -6,7 +6,7 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 
-from local_runner.cube import dimension_type, labels, require_dimension, to_time, with_type
+from local_runner.cube import coordinate, dimension_type, is_date, labels, require_dimension, to_time, with_type
 from local_runner.errors import OpenEOError
 from local_runner.execution import Execution
 from local_runner.processes._types import Cube, Number
@@ -30,7 +30,7 @@ def add_dimension(
     spatial = [d for d in data.dims if dimension_type(data, d) == "spatial"]
     if type == "spatial" and len(spatial) >= 3:
         raise OpenEOError("DimensionExists", "A cube must have at most three spatial dimensions", got=spatial)
-    result = data.drop_vars(name, errors="ignore").expand_dims({name: _coordinates([label], type)})
+    result = data.drop_vars(name, errors="ignore").expand_dims({name: coordinate([label], dates=type == "temporal")})
     return with_type(result, name, type)
 
 
@@ -75,10 +75,8 @@ def rename_labels(
         if len(source) != len(target):
             must = "source and target must have the same number of labels"
             raise OpenEOError("LabelMismatch", must, got=f"{len(source)} and {len(target)}")
-        for before, after in zip(source, target, strict=True):
-            if before not in old:
-                raise OpenEOError("LabelNotAvailable", f"source must be among the labels {tuple(old)}", got=before)
-            new[old.index(before)] = after
+        for place, after in zip(_places(data, dimension, source), target, strict=True):
+            new[place] = after
     else:
         if old != list(range(len(old))) and not execution.profile.rename_by_position:
             raise OpenEOError(
@@ -91,10 +89,7 @@ def rename_labels(
     kept = [label for label, renamed in zip(old, new, strict=True) if label == renamed]
     if len(set(new)) != len(new):
         raise OpenEOError("LabelExists", f"target must not be one of the labels {tuple(kept)} that stay", got=target)
-    kind = dimension_type(data, dimension)
-    if kind == "temporal" and data[dimension].dtype.kind != "M" and not all(map(_is_date, new)):
-        kind = "other"  # texts such as the labels of calendar periods may be renamed to texts
-    return data.assign_coords({dimension: _coordinates(new, kind)})
+    return data.assign_coords({dimension: coordinate(new, dates=dimension_type(data, dimension) == "temporal")})
 
 
 def dimension_labels(data: Cube, dimension: str) -> list[Any]:
@@ -102,21 +97,15 @@ def dimension_labels(data: Cube, dimension: str) -> list[Any]:
     return label_values(data, require_dimension(data, dimension))
 
 
-def _is_date(label: Any) -> bool:
-    try:
-        to_time(label)
-    except ValueError:
-        return False
-    return True
-
-
-def _coordinates(new: list[Any], kind: str) -> Any:
-    if kind == "temporal" and all(isinstance(label, str) for label in new):
-        try:
-            return np.array([to_time(label) for label in new], "datetime64[ns]")
-        except ValueError as error:
-            raise OpenEOError(
-                "ProcessParameterInvalid", "A temporal label must be a date or ISO 8601 time", got=new
-            ) from error
-    mixed = len({isinstance(label, str) for label in new}) > 1
-    return np.array(new, dtype=object if mixed else None)
+def _places(data: Cube, dimension: str, wanted: list[Any]) -> list[int]:
+    """Where the labels are that are asked for; a time may be written in any way."""
+    known = labels(data, dimension)
+    if data[dimension].dtype.kind == "M":
+        times = {time: place for place, time in enumerate(data[dimension].values.astype("datetime64[ns]"))}
+        found = [times.get(to_time(label)) if is_date(label) else None for label in wanted]
+    else:
+        found = [known.index(label) if label in known else None for label in wanted]
+    for label, place in zip(wanted, found, strict=True):
+        if place is None:
+            raise OpenEOError("LabelNotAvailable", f"source must be among the labels {tuple(known)}", got=label)
+    return [place for place in found if place is not None]

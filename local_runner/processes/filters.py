@@ -14,16 +14,18 @@ from local_runner.cube import (
     Y,
     crs_of,
     dimension_of_type,
-    dimension_type,
     labels,
     parse_crs,
     require_dimension,
     require_spatial,
     take_cells,
+    temporal_dimensions,
     temporal_extent,
+    times_of,
 )
 from local_runner.errors import OpenEOError
 from local_runner.execution import Execution
+from local_runner.processes._axes import on_x_and_y
 from local_runner.processes._types import Cube, Number, OnLabel
 from local_runner.vector import LONLAT, geometry_dimension, label_values, read_geometries
 from local_runner.vector_pixels import Pixels, positions, warn_unread
@@ -38,18 +40,8 @@ def filter_temporal(
 ) -> Cube:
     """The dates in the half-open interval [start, end); null leaves an end open."""
     start, end = temporal_extent(extent)
-    if dimension is not None:
-        require_dimension(data, dimension)
-    temporal = (
-        [str(d) for d in data.dims if dimension_type(data, d) == "temporal"] if dimension is None else [dimension]
-    )
-    if not temporal:
-        raise OpenEOError("DimensionNotAvailable", "The cube must have a temporal dimension", got=tuple(data.dims))
-    for d in temporal:
-        times = data[d].values
-        if times.dtype.kind != "M":
-            must = f"The labels of {d} must be dates"
-            raise OpenEOError("ProcessParameterInvalid", must, got=labels(data, d), do="Use rename_labels first")
+    for d in temporal_dimensions(data, dimension):
+        times = times_of(data, d)
         kept = np.ones(times.shape, bool)
         if start is not None:
             kept &= times >= start
@@ -101,6 +93,7 @@ def _holds(condition: OnLabel, label: Any, context: Any) -> bool:
     return held is True
 
 
+@on_x_and_y
 def filter_bbox(data: Cube, extent: dict[str, Any], *, execution: Execution) -> Cube:
     """The pixels whose centre lies in a box of `west, south, east, north` in `crs` (EPSG:4326 unless given).
 
@@ -127,6 +120,7 @@ def filter_bbox(data: Cube, extent: dict[str, Any], *, execution: Execution) -> 
     return _inside(data, columns, (y >= south) & (y <= north), extent, execution)
 
 
+@on_x_and_y
 def filter_spatial(data: Cube, geometries: Cube | dict[str, Any], *, execution: Execution) -> Cube:
     """The pixels in the bounds of the geometries; NaN where a pixel belongs to none of them.
 

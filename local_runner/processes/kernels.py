@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from local_runner.convolution import convolve_valid
 from local_runner.cube import X, Y, require_spatial
 from local_runner.errors import OpenEOError
+from local_runner.processes._axes import on_x_and_y
 from local_runner.processes._types import Cube, Number
 from local_runner.tiling import Tile, map_tiles
 
@@ -21,6 +22,7 @@ _PAD_MODES: dict[str, Literal["edge", "symmetric", "reflect", "wrap"]] = {
 _ROWS_PER_TASK = 256
 
 
+@on_x_and_y
 def apply_kernel(
     data: Cube,
     kernel: list[list[Number]],
@@ -32,13 +34,13 @@ def apply_kernel(
 
     A true convolution: an impulse returns the kernel. NaN and infinity count as `replace_invalid`, what lies outside of
     the image as `border`. float32 and float64 are kept, integers become float32, or float64 where that
-    cannot hold them.
+    cannot hold them, booleans float64.
     """
     require_spatial(data)
     weights = _weights(kernel)
     cube = data.transpose(..., Y, X)
     values = da.asarray(cube.data)
-    values = values.astype(np.result_type(values.dtype, np.float32) if values.dtype.kind != "b" else np.float32)
+    values = values.astype(np.float64 if values.dtype.kind == "b" else np.result_type(values.dtype, np.float32))
     half = (weights.shape[0] // 2, weights.shape[1] // 2)
 
     def convolve(block: NDArray[Any], tile: Tile) -> NDArray[Any]:

@@ -5,6 +5,7 @@ from typing import Any
 from local_runner.cube import X, Y, dimension_type, labels, require_spatial, same_grid
 from local_runner.errors import OpenEOError
 from local_runner.execution import Execution
+from local_runner.processes._axes import on_x_and_y
 from local_runner.processes._masking import Replacement, replaced
 from local_runner.processes._types import Cube
 from local_runner.processes._warping import covers, onto_grid_of
@@ -12,6 +13,7 @@ from local_runner.vector import read_geometries
 from local_runner.vector_pixels import Pixels
 
 
+@on_x_and_y
 def mask(data: Cube, mask: Cube, replacement: Replacement = None) -> Cube:
     """`data` with `replacement` (null: NaN) where the mask is true or a number other than 0; NaN in the mask is no number.
 
@@ -39,6 +41,7 @@ def mask(data: Cube, mask: Cube, replacement: Replacement = None) -> Cube:
     return replaced(data, masked, replacement)
 
 
+@on_x_and_y
 def mask_polygon(
     data: Cube,
     mask: Cube | dict[str, Any],

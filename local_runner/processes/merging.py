@@ -5,18 +5,20 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from local_runner.cube import X, Y, crs_of, dimension_of_type, dimension_type, labels, same_grid
+from local_runner.cube import X, Y, crs_of, dimension_of_type, dimension_type, is_date, labels, same_grid, times_of
 from local_runner.errors import OpenEOError
+from local_runner.processes._axes import on_x_and_y
 from local_runner.processes._types import Cube, OnPair
 
 
+@on_x_and_y
 def merge_cubes(cube1: Cube, cube2: Cube, overlap_resolver: OnPair | None = None, context: Any = None) -> Cube:
     """Two cubes on one grid as one.
 
-    Labels that only one cube has are put side by side, those of `cube2` behind (time in order); what neither cube has is NaN.
-    Where labels are common to both, `overlap_resolver` decides. A cube with fewer dimensions is used for every label of the
-    dimensions that it lacks; if no label of a dimension that both have is common, that needs no resolver. The grids must be
-    equal: nothing is resampled here.
+    Labels that only one cube has are put side by side, those of `cube2` behind (time and height in order); what neither cube
+    has is NaN. Where labels are common to both, `overlap_resolver` decides. A cube with fewer dimensions is used for every
+    label of the dimensions that it lacks; if no label of a dimension that both have is common, that needs no resolver. The
+    grids must be equal: nothing is resampled here.
     """
     _require_alike(cube1, cube2)
     if {X, Y} & (set(cube1.dims) | set(cube2.dims)) and not same_grid(cube1, cube2):
@@ -26,6 +28,7 @@ def merge_cubes(cube1: Cube, cube2: Cube, overlap_resolver: OnPair | None = None
     if not set(cube2.dims) <= set(cube1.dims) and not set(cube1.dims) <= set(cube2.dims):
         dims = (tuple(cube1.dims), tuple(cube2.dims))
         raise OpenEOError("DimensionMismatch", "One cube must have all dimensions of the other", got=dims)
+    cube1, cube2 = _comparable(cube1, cube2), _comparable(cube2, cube1)
     cube2 = _like(cube1, cube2)
     common = [str(d) for d in cube1.dims if d in cube2.dims and d not in (X, Y)]
     differing = [d for d in common if labels(cube1, d) != labels(cube2, d)]
@@ -66,6 +69,20 @@ def _require_alike(cube1: Cube, cube2: Cube) -> None:
 
 def _base_types(cube: Cube, dimension: str | None) -> set[str]:
     return {shape.geom_type.removeprefix("Multi") for shape in cube[dimension].values if not shape.is_empty}
+
+
+def _comparable(cube: Cube, other: Cube) -> Cube:
+    """The cube with labels of the other's kind on the dimensions of both: times where all are, else texts; or anything."""
+    changed: dict[str, Any] = {}
+    for d in (str(d) for d in cube.dims if d in other.dims and d not in (X, Y)):
+        known = [*labels(cube, d), *labels(other, d)]
+        if (cube[d].dtype.kind == "M") != (other[d].dtype.kind == "M"):
+            changed[d] = times_of(cube, d) if all(map(is_date, known)) else np.array(labels(cube, d), object)
+        elif len({isinstance(label, str) for label in known}) > 1:
+            changed[d] = np.array(labels(cube, d), object)
+        elif d not in cube.coords and labels(cube, d) != labels(other, d):
+            changed[d] = labels(cube, d)
+    return cube.assign_coords(changed)
 
 
 def _like(cube1: Cube, cube2: Cube) -> Cube:
@@ -122,7 +139,9 @@ def _resolved(cube1: Cube, cube2: Cube, differing: list[str], resolver: OnPair, 
 
 def _joined_labels(cube1: Cube, cube2: Cube, dimension: str) -> Any:
     values = [*cube1[dimension].values, *(v for v in cube2[dimension].values if v not in cube1[dimension].values)]
-    return sorted(values) if dimension_type(cube1, dimension) == "temporal" else values
+    if dimension_type(cube1, dimension) in ("temporal", "spatial"):
+        return sorted(values)
+    return np.fromiter(values, object, len(values)) if cube1[dimension].dtype.kind == "O" else values
 
 
 def _covered(cube: Cube, joined: dict[str, Any]) -> xr.DataArray:

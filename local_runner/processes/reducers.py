@@ -13,7 +13,7 @@ import xarray as xr
 
 from local_runner.callback import Callback
 from local_runner.errors import OpenEOError
-from local_runner.processes._along import mapped_blocks, reduced, reduced_blocks, valid_count
+from local_runner.processes._along import interpolated, mapped_blocks, reduced, reduced_blocks, valid_count
 from local_runner.processes._arrays import as_array, require_numbers, size
 from local_runner.processes._support import elementwise, quiet
 from local_runner.processes._types import Array, Takes
@@ -183,8 +183,7 @@ def _quantiles(values: Any, cuts: list[float]) -> Any:
     low = np.floor(position).astype(int)
     below = np.take_along_axis(ordered, low, axis=-1)
     above = np.take_along_axis(ordered, np.ceil(position).astype(int), axis=-1)
-    between = below + (above - below) * (position - low).astype(values.dtype)
-    return np.where(below == above, below, between)  # equal infinities have no difference
+    return interpolated(below, above, (position - low).astype(values.dtype))
 
 
 def count(data: Array, condition: Condition | Literal[True] | None = None, context: Any = None) -> Any:

@@ -8,6 +8,7 @@ from pyproj import CRS
 from local_runner.cube import crs_of, parse_crs, require_spatial
 from local_runner.errors import OpenEOError
 from local_runner.execution import Execution
+from local_runner.processes._axes import on_x_and_y
 from local_runner.processes._types import Cube, Number
 from local_runner.processes._warping import Corner, aligned, grid_of, onto_grid_of, projected, warped
 
@@ -16,6 +17,7 @@ Method = Literal[
 ]  # fmt: skip
 
 
+@on_x_and_y
 def resample_spatial(
     data: Cube,
     resolution: Number | list[Number] = 0,
@@ -58,6 +60,7 @@ def resample_spatial(
     return warped(data, source, target, method)
 
 
+@on_x_and_y
 def resample_cube_spatial(data: Cube, target: Cube, method: Method = "near") -> Cube:
     """The cube on exactly the grid of `target`; NaN counts as no value and stands where the cube does not reach.
 

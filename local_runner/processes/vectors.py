@@ -11,6 +11,7 @@ import xarray as xr
 from local_runner.cube import GEOMETRY, LABEL, X, Y, inherit, with_type
 from local_runner.errors import OpenEOError
 from local_runner.execution import Execution
+from local_runner.processes._axes import on_x_and_y
 from local_runner.processes._callbacks import constant, reduced, refuse_udf, values_of
 from local_runner.processes._types import Cube, OnArray
 from local_runner.vector import Geometries, property_values, read_geometries, vector_cube
@@ -34,6 +35,7 @@ def load_geojson(data: dict[str, Any], properties: list[str] = []) -> Cube:
     return vector_cube(da.from_array(values, chunks=-1), geometries, {PROPERTIES: known})
 
 
+@on_x_and_y
 def aggregate_spatial(
     data: Cube,
     geometries: Cube | dict[str, Any],

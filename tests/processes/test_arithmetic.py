@@ -122,6 +122,19 @@ def test_log_is_exact_where_it_can_be(x, base, expected):
     assert call("log", x=x, base=base) == expected
 
 
+@pytest.mark.parametrize("base", [0.5, 1, 2, 3.5])
+def test_log_of_zero_is_minus_infinity_whatever_the_base(base):
+    assert call("log", x=0, base=base) == -math.inf
+    assert (call("log", x=make_cube() * 0, base=base) == -np.inf).all()
+
+
+def test_log_of_a_cube_keeps_its_precision():
+    cube = abs(make_cube(dtype=np.float32))
+    result = call("log", x=cube, base=3)
+    assert result.dtype == result.values.dtype == np.float32
+    assert np.allclose(result, np.log(cube.values) / np.log(3), rtol=1e-5)
+
+
 def test_log_of_a_cube_to_the_base_of_a_cube():
     cube = abs(make_cube(dtype=np.float64)) + 2
     assert np.allclose(call("log", x=cube**3, base=cube), 3, rtol=1e-12)
@@ -146,6 +159,24 @@ def test_whole_results_are_integers_and_nan_stays(process_id):
 )
 def test_round_takes_halves_to_the_even_digit(x, p, expected):
     assert call("round", x=x, p=p) == pytest.approx(expected, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("x", "p", "expected"),
+    [(1e300, 10, 1e300), (1.5, 400, 1.5), (1.5, 10**30, 1.5), (1e300, -400, 0), (-math.inf, -400, -math.inf)],
+)
+def test_round_far_beyond_the_digits_of_a_number(x, p, expected):
+    assert call("round", x=x, p=p) == expected
+    cube = make_cube(dtype=np.float64) * 0 + x
+    assert (call("round", x=cube, p=p) == expected).all()
+
+
+@pytest.mark.parametrize("p", [-50, 50])
+def test_round_keeps_infinity_and_nan_of_a_cube(p):
+    cube = make_cube(y=1, x=3).copy(data=np.array([[np.inf, -np.inf, np.nan]], np.float32))
+    result = call("round", x=cube, p=p)
+    assert result.dtype == np.float32
+    assert np.array_equal(result, cube, equal_nan=True)
 
 
 @pytest.mark.parametrize(("x", "expected"), [(-5, -1), (0.5, 0.5), (7, 1), (math.inf, 1), (None, None)])

@@ -53,6 +53,7 @@ PIXELS = [
     [INF, 2, -1, NAN, 4],
     [NAN, NAN, 2, NAN, NAN],
     [INF, -INF, 2, 2, 7],
+    [-INF, NAN, 2, 7, NAN],
 ]
 
 
@@ -129,6 +130,15 @@ def test_the_number_type_is_kept(process_id, arguments):
 def test_a_cube_of_one_dimension_is_no_list(case):
     line = unreadable(stack().isel(x=0, y=0, drop=True))
     assert call("reduce_dimension", data=line, reducer=inner(*TO_ONE[case]), dimension="t").shape == ()
+
+
+@pytest.mark.parametrize("callback_of_x", [callback("gt", x=X, y=1), callback("constant", x=None)])
+def test_a_cube_of_one_dimension_in_memory_is_no_list_either(callback_of_x):
+    line = stack(np.float32).isel(x=[1], y=0)
+    process = callback("array_apply", data=DATA, process=callback_of_x)
+    lazy, loaded = (call("apply_dimension", data=d, process=process, dimension="t") for d in (line, line[:, 0].load()))
+    assert loaded.values.dtype == np.float32
+    assert np.array_equal(loaded, lazy[:, 0], equal_nan=True)
 
 
 NONE = node("array_filter", data=DATA, condition=callback("lt", x=parameter("index"), y=0))

@@ -8,7 +8,7 @@ from local_runner.errors import OpenEOError
 from tests.processes import call, callback, graph, node, output, parameter
 
 X, INDEX, LABEL, CONTEXT = (parameter(name) for name in ("x", "index", "label", "context"))
-NAN = math.nan
+INF, NAN = math.inf, math.nan
 
 
 def labelled(values, labels):
@@ -129,6 +129,9 @@ def test_sort_drops_labels():
         ([None, 1, None, None], [None, 1, None, None]),
         ([0, None, None, 3], [0, 1, 2, 3]),
         ([0, NAN, 1], [0, 0.5, 1]),
+        ([-INF, None, 3, NAN, INF], [-INF, -INF, 3, INF, INF]),
+        ([INF, None, INF], [INF, INF, INF]),
+        ([INF, None, -INF], [INF, None, -INF]),
         ([None, None], [None, None]),
         ([], []),
     ],

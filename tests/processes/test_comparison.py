@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from tests.processes import call, make_cube, unreadable
 
@@ -45,6 +46,11 @@ def test_only_numbers_have_an_order(process_id, x, y):
 def test_eq_within_delta(delta, expected):
     assert call("eq", x=1.01, y=1, delta=delta) is expected
     assert call("neq", x=1.01, y=1, delta=delta) is not expected
+
+
+@pytest.mark.parametrize("x", ["a", True, [1], None])
+def test_delta_is_for_numbers_only(x):
+    assert call("eq", x=x, y=x, delta=1) == call("eq", x=x, y=x)
 
 
 def test_eq_without_case():
@@ -126,6 +132,15 @@ def test_what_a_value_is(x, nan, nodata, valid):
     assert call("is_nan", x=x) is nan
     assert call("is_nodata", x=x) is nodata
     assert call("is_valid", x=x) is valid
+
+
+@pytest.mark.parametrize("values", [[1.0, None], ["a", None], []])
+def test_a_labelled_array_is_one_value(values):
+    array = xr.DataArray(np.array(values, object), {"label": list("ab")[: len(values)]}, ("label",))
+    assert [call(process_id, x=array) for process_id in ("is_nan", "is_nodata", "is_valid")] == [False, False, True]
+    assert call("between", x=array, min=0, max=2) is False
+    assert call("gt", x=array, y=0) is False
+    assert call("eq", x=array, y=array, delta=1) is call("eq", x=array, y=array) is True
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,10 @@ class TestDimensions:
         with pytest.raises(OpenEOError, match=r"^DimensionExists: A cube must have at most three spatial dimensions"):
             call("add_dimension", data=cube, name="depth", label=0, type="spatial")
 
-    def test_a_wrong_date_is_refused(self):
-        with pytest.raises(OpenEOError, match=r"^ProcessParameterInvalid: A temporal label must be a date"):
-            call("add_dimension", data=make_cube(), name="t", label="noon", type="temporal")
+    @pytest.mark.parametrize("label", ["2023-03", "2023-W13", "before"])
+    def test_a_temporal_label_may_be_that_of_a_period(self, label):
+        result = call("add_dimension", data=make_cube(), name="t", label=label, type="temporal")
+        assert call("dimension_labels", data=result, dimension="t") == [label]
 
     def test_drop_a_dimension_of_one_label(self):
         cube = make_cube(t=1, bands=("a",))

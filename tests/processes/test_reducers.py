@@ -30,6 +30,8 @@ SINGLE = (*MIDDLE, "variance", "sd")
         ("median", [9, 1, 3], 3),
         ("median", [1, 2, 3, 10], 2.5),
         ("median", [INF, INF], INF),
+        ("median", [-INF, 1], -INF),
+        ("median", [-1e308, 1e308], 0),
         ("variance", [-1, 1, 3], 4),
         ("sd", [-1, 1, 3], 2),
         ("sd", [2.5, 2.5, 2.5], 0),
@@ -61,6 +63,7 @@ def test_nothing_gives_null(process_id, data):
         ("sum", [INF, -INF]),
         ("product", [0, INF]),
         ("median", [NAN, 3]),
+        ("median", [-INF, INF]),
         ("sd", [-1, INF]),
         ("variance", [1]),
     ],
@@ -132,6 +135,10 @@ def test_extrema(data, options, expected):
 def test_quantiles(probabilities, expected):
     data = [9, 2, 4, None, 4, 4, 5, 5, 7]
     assert call("quantiles", data=data, probabilities=probabilities) == pytest.approx(expected, rel=1e-14)
+
+
+def test_quantiles_beside_infinity():
+    assert call("quantiles", data=[-INF, 1, 3, INF], probabilities=[0, 0.1, 0.5, 0.9, 1]) == [-INF, -INF, 2, INF, INF]
 
 
 def test_quantiles_by_the_number_of_intervals():
