@@ -35,6 +35,9 @@ backend:
 benchmark: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/coherence.py
 	$(BIN)/python benchmarks/geocode.py
+	$(BIN)/python benchmarks/scaling.py
+	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/startup.py
 
 $(VENV)/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
