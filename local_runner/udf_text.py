@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import importlib.metadata
+import itertools
 import re
 from typing import TYPE_CHECKING, Final
 
 from openeo.udf.run_code import extract_udf_dependencies
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 
 from local_runner.errors import LimitExceededError, OpenEOError, UdfError
 from local_runner.limits import MAX_UDF
@@ -35,6 +36,8 @@ _NAMED: Final[dict[type[ast.AST], str]] = {
 """What else gives a name a meaning, and the field with the name."""
 _ALL: Final = "import *"
 _BLOCK: Final = "# /// "
+_MAX_BLOCK: Final = 2**13
+"""Characters of a block of dependencies, which takes time that grows with their square."""
 
 
 def check_text(text: str) -> None:
@@ -70,20 +73,25 @@ def text_errors(text: str) -> Iterator[OpenEOError]:
 
 def check_dependencies(text: str, *, node: str = "") -> None:
     """Raise `UdfDependencyMissing` unless all packages of the PEP 723 block are here; nothing is ever installed."""
-    blocks = sum(line.startswith(_BLOCK) for line in text.splitlines())
-    if blocks == 0:
+    lines = text.splitlines()
+    blocks = [i for i, line in enumerate(lines) if line.startswith(_BLOCK)]
+    if not blocks:
         return
-    if blocks > 1:
+    if len(blocks) > 1:
         must = "A UDF must have at most one block of dependencies (PEP 723)"
-        raise UdfError("UdfInvalid", must, got=blocks, node=node)
+        raise UdfError("UdfInvalid", must, got=len(blocks), node=node)
+    size = sum(map(len, itertools.takewhile(lambda line: line.startswith("#"), lines[blocks[0] :])))
+    if size > _MAX_BLOCK:
+        must = f"The block of dependencies of a UDF must have at most {_MAX_BLOCK} characters"
+        raise LimitExceededError("UdfTooLarge", must, got=size, node=node)
     try:
         wanted = [Requirement(name) for name in extract_udf_dependencies(text) or ()]
-    except (ValueError, TypeError, AttributeError, InvalidRequirement) as error:
+        absent = [requirement for requirement in wanted if not _is_here(requirement)]
+    except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
         must = "The block of dependencies of a UDF must be valid (PEP 723)"
         raise UdfError("UdfInvalid", must, got=str(error), node=node) from error
-    for requirement in wanted:
-        if not _is_here(requirement):
-            raise missing("The packages that a UDF names must be installed", str(requirement), node)
+    if absent:
+        raise missing("The packages that a UDF names must be installed", str(absent[0]), node)
 
 
 def missing(must: str, what: object, node: str) -> UdfError:

@@ -182,8 +182,18 @@ def test_packages_that_are_not_here_are_named_and_never_installed(name):
 
 @pytest.mark.parametrize(
     "text",
-    [block("../evil"), block("-e ."), block(""), block() + block(), GOOD + "# /// script\n# dependencies = 1\n# ///\n"],
-    ids=["path", "option", "empty", "two blocks", "a number"],
+    [
+        block("../evil"),
+        block("-e ."),
+        block(""),
+        block() + block(),
+        GOOD + "# /// script\n# dependencies = 1\n# ///\n",
+        GOOD + f"# /// script\n# dependencies = {'[' * 3000}{']' * 3000}\n# ///\n",
+        block(f"numpy; {'(' * 2000}os_name > 'a'{')' * 2000}"),
+        block("numpy; python_version ~= 'x'"),
+        block("numpy; 'x' ~= 'y'"),
+    ],
+    ids=["path", "option", "empty", "two blocks", "a number", "deep", "deep marker", "odd marker", "unknown marker"],
 )
 def test_a_block_must_be_valid(text):
     must = r"^UdfInvalid: (The block of dependencies of a UDF must be valid|A UDF must have at most one block)"
@@ -194,3 +204,11 @@ def test_a_block_must_be_valid(text):
 def test_many_beginnings_of_blocks_are_not_searched():
     with pytest.raises(UdfError, match=r"^UdfInvalid: A UDF must have at most one block .*instead got 30000"):
         check_dependencies("# /// a\n" * 30_000)
+
+
+def test_a_block_that_takes_long_is_not_read():
+    text = f"{GOOD}# /// script\n# {'a.' * 60_000}a = 1\n# ///\n"
+    with pytest.raises(
+        LimitExceededError, match=r"^UdfTooLarge: The block of dependencies of a UDF must have at most 8192"
+    ):
+        check_dependencies(text)

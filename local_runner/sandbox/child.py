@@ -33,10 +33,12 @@ if TYPE_CHECKING:
 
 STATUS = "=i?"
 """What is said of a request: status of its child, and whether the sandbox can be used again."""
+SCRATCH_FOLDERS = ("/tmp", "/dev/shm")  # noqa: S108  (of the sandbox)
+"""Folders of a sandbox to which a UDF can write."""
 IDLE_SECONDS = 60
 """A sandbox without work ends after this time."""
+_LONGEST = 1000
 _LIBRARIES = ("numpy", "scipy", "xarray", "pandas", "numba")
-_SCRATCH = ("/tmp", "/dev/shm")  # noqa: S108  (of the sandbox)
 _OWN = """
 import xarray as xr
 def apply_datacube(cube: xr.DataArray, context: dict) -> xr.DataArray:
@@ -156,7 +158,7 @@ def _work(request: dict[str, Any], samples: int, output: int, reply_file: int, p
     except MemoryError:
         reply = {"error": _told(LimitExceededError("UdfOutOfMemory", f"The UDF must fit into memory {where}"))}
     except BaseException as error:  # noqa: BLE001  (what a UDF can raise beside exceptions)
-        reply = {"error": _told(UdfError("UdfFailed", f"The UDF failed: {type(error).__name__}: {error} {where}"))}
+        reply = {"error": _told(UdfError("UdfFailed", f"The UDF failed: {_named(error)} {where}"))}
     write(reply_file, json.dumps(reply).encode())
     sys.stdout.flush()
     sys.stderr.flush()
@@ -164,12 +166,24 @@ def _work(request: dict[str, Any], samples: int, output: int, reply_file: int, p
 
 def _told(error: OpenEOError) -> dict[str, Any]:
     _, (_, code, must, do, _, has_got, got) = error.__reduce__()
-    return {"code": code, "must": must, "do": do, "got": got if has_got else None}
+    return {"code": code, "must": _cut(must), "do": do, "got": _cut(got) if has_got else None}
+
+
+def _cut(text: str) -> str:
+    """A text without its middle where it is longer than what the runner takes."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 103]}...{text[-100:]}"
+
+
+def _named(error: BaseException) -> str:
+    with suppress(BaseException):  # of a UDF, whose `__str__` may raise anything
+        return f"{type(error).__name__}: {error}"
+    return type(error).__name__
 
 
 def _answer(request: dict[str, Any], samples: int, output: int) -> dict[str, Any]:
     import numpy as np  # noqa: PLC0415
 
+    from local_runner.errors import UdfError  # noqa: PLC0415
     from local_runner.sandbox import files, wire  # noqa: PLC0415
 
     udf = _udf(request["text"])
@@ -184,7 +198,11 @@ def _answer(request: dict[str, Any], samples: int, output: int) -> dict[str, Any
     _require_small(result, request)
     real = result.astype(np.float64) if result.dtype.itemsize > 8 else result
     files.write(output, wire.samples_of(np.ascontiguousarray(real.values)))
-    return {"array": wire.describe(real)}
+    try:
+        return {"array": wire.describe(real)}
+    except TypeError as error:
+        must = f"The UDF must return labels that are texts, numbers or dates [chunk {request['place']}]"
+        raise UdfError("UdfResultInvalid", must, got=str(error)) from error
 
 
 def _require_small(result: xr.DataArray, request: dict[str, Any]) -> None:
@@ -228,13 +246,14 @@ def _clean_up() -> bool:
             os.waitpid(-1, 0)
         except ChildProcessError:
             break
-    return not _IS_ALONE or all(map(_emptied, map(Path, _SCRATCH)))
+    return not _IS_ALONE or all(map(_emptied, map(Path, SCRATCH_FOLDERS)))
 
 
 def _end_children() -> None:
-    for thread in Path("/proc/self/task").glob("*/children"):
-        for child in thread.read_text().split():
-            os.kill(int(child), signal.SIGKILL)
+    from local_runner.sandbox.usage import children  # noqa: PLC0415
+
+    for child in children(os.getpid()):
+        os.kill(child, signal.SIGKILL)
 
 
 def _emptied(folder: Path) -> bool:

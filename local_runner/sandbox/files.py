@@ -29,14 +29,18 @@ class Files:
         self._open.close()
 
     def make(self, content: bytes | memoryview = b"") -> int:
-        """Descriptor of a new file that holds `content`; in memory where the system can."""
+        """Descriptor of a new file that holds `content` and then keeps its size; in memory where the system can."""
         if hasattr(os, "memfd_create"):
-            descriptor = os.memfd_create("chunk")
+            descriptor = os.memfd_create("chunk", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         else:
             with tempfile.TemporaryFile() as file:
                 descriptor = os.dup(file.fileno())
         self._open.callback(os.close, descriptor)
         write(descriptor, content)
+        if content and hasattr(os, "memfd_create"):  # nobody hides memory in what is to be read
+            import fcntl  # noqa: PLC0415  (not for all systems)
+
+            fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SEAL | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
         return descriptor
 
     def pipe(self) -> tuple[int, int]:

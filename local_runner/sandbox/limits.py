@@ -12,11 +12,12 @@ class Limits:
     """Limits of one call of a UDF, which gets one chunk.
 
     `seconds`: wall clock, and processor time of each of its processes. `memory`: bytes of all its processes together beyond
-    what the libraries take. `output`: bytes of its result, and of files that it writes for itself. `processes`: processes
-    and threads.
+    what the libraries take, which is counted once. `output`: bytes of its result, and of each file that it writes for
+    itself. `processes`: processes and threads. `files`: how many files it has of its own, each takes memory of the system.
     """
 
     seconds: float = 600.0
     memory: int = 4 * GIB
     output: int = GIB
     processes: int = 64
+    files: int = 20_000

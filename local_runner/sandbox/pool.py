@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from local_runner.sandbox.process import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 KEPT_SECONDS: Final = 30.0
 """How long a sandbox is kept without work; less than the time after which it ends by itself."""
@@ -26,6 +26,8 @@ class _Pool:
         self.lock = threading.Lock()
         self.known: set[Sandbox] = set()
         self.idle: list[tuple[float, Sandbox]] = []
+        self.at_work: dict[int, Sandbox | None] = {}
+        """By thread; None while it is being started."""
 
 
 _pool = _Pool()
@@ -34,20 +36,41 @@ _pool = _Pool()
 @contextmanager
 def borrowed() -> Iterator[Sandbox]:
     """A sandbox that nobody else uses meanwhile; so there are as many as threads that ask at the same time."""
-    pool = _own_pool()
-    sandbox = _waiting(pool)
-    if sandbox is None:
-        sandbox = Sandbox()
+    pool, thread = _own_pool(), threading.get_ident()
+    with pool.lock:
+        pool.at_work[thread] = None
+    try:
+        sandbox = _waiting(pool) or Sandbox()
+    except BaseException:
         with pool.lock:
-            pool.known.add(sandbox)
+            pool.at_work.pop(thread, None)
+        raise
+    with pool.lock:
+        pool.known.add(sandbox)
+        abandoned = thread not in pool.at_work
+        if not abandoned:
+            pool.at_work[thread] = sandbox
+    if abandoned:
+        sandbox.close()
     try:
         yield sandbox
     finally:
         with pool.lock:
+            pool.at_work.pop(thread, None)
             if sandbox.is_open:
                 pool.idle.append((time.monotonic(), sandbox))
             else:
                 pool.known.discard(sandbox)
+
+
+def abandon(threads: Iterable[threading.Thread]) -> None:
+    """End the sandboxes that threads wait for, or are starting: their calls then fail instead of taking their time."""
+    pool = _own_pool()
+    with pool.lock:
+        ended = [pool.at_work.pop(thread.ident, None) for thread in threads if thread.ident is not None]
+    for sandbox in ended:
+        if sandbox is not None:
+            sandbox.close()
 
 
 def close() -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from local_runner.errors import InternalError, LimitExceededError, OpenEOError, UdfError
 from local_runner.sandbox import command, files, usage
-from local_runner.sandbox.child import STATUS
+from local_runner.sandbox.child import SCRATCH_FOLDERS, STATUS
 from local_runner.sandbox.replies import MAX_REPLY
 
 if TYPE_CHECKING:
@@ -63,11 +63,13 @@ class Sandbox:
         """Send a request and wait; `own` are the files of the call. Raises what ended the UDF where it gave no reply."""
         output, reply = own.make(), own.make()
         reading, writing = own.pipe()
-        content = json.dumps({**request, "limits": asdict(limits)}).encode()
-        sent = [own.make(content), own.make(samples), output, reply, writing]
         try:
-            socket.send_fds(self._control, [b"r"], sent)
-            os.close(writing)
+            try:
+                content = json.dumps({**request, "limits": asdict(limits)}).encode()
+                sent = [own.make(content), own.make(samples), output, reply, writing]
+                socket.send_fds(self._control, [b"r"], sent)
+            finally:
+                os.close(writing)
             printed = bytearray()
             status = self._wait(reading, printed, limits)
         except BaseException as error:
@@ -84,9 +86,12 @@ class Sandbox:
         """End the process and all that it has started."""
         self.is_open = False
         strays = usage.family(self._founder) if command.isolation() is None else []
-        for process in (self._founder, *strays):
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(process, signal.SIGKILL)
+        while strays:  # the founder comes last: it adopts those whose parents end, so that they are found
+            for process in strays:
+                _kill(process)
+            time.sleep(_WATCH_SECONDS)
+            strays = usage.family(self._founder)
+        _kill(self._founder)
         with suppress(OSError):
             self._control.shutdown(socket.SHUT_RDWR)
         self._process.wait()
@@ -137,6 +142,13 @@ class Sandbox:
         if used.tasks > limits.processes:
             must = f"The UDF must have at most {limits.processes} processes and threads"
             raise LimitExceededError("UdfTooManyProcesses", must, got=used.tasks)
+        if command.isolation() is not None and usage.files(self._founder, SCRATCH_FOLDERS) > limits.files:
+            raise LimitExceededError("UdfTooManyFiles", f"The UDF must have at most {limits.files} files of its own")
+
+
+def _kill(process: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(process, signal.SIGKILL)
 
 
 @cache

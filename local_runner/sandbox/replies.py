@@ -60,14 +60,20 @@ def array_of(reply: dict[str, Any], output: int, limit: int) -> xr.DataArray:
     require(isinstance(dtype, str) and _SAMPLES.fullmatch(dtype) is not None, "samples that are real numbers")
     bytes_wanted = math.prod(shape) * np.dtype(dtype).itemsize
     require(bytes_wanted <= limit and bytes_wanted == os.fstat(output).st_size, "as many samples as its shape says")
-    values = np.empty(shape, dtype)
+    try:
+        values = np.empty(shape, dtype)
+    except ValueError as error:  # without samples, but with other dimensions of any length
+        raise BadReplyError("a shape") from error
     require(files.read_into(output, wire.samples_of(values)), "all samples")
+    if values.dtype.kind == "b":
+        values = values.view(np.uint8) != 0  # numpy counts on nothing but 0 and 1 in booleans
     require(isinstance(coords, dict) and set(coords) <= set(dims), "coordinates of its dimensions")
     for dim, size in zip(dims, shape, strict=True):
-        require(dim not in coords or _are_labels(coords[dim], size), "one label for each place")
+        require(dim not in coords or _are_labels(coords[dim], size), "one short and printable label for each place")
     try:
-        return wire.labelled(values, {"dims": dims, "coords": coords, "attrs": {}})
-    except (ValueError, TypeError, OverflowError) as error:
+        with np.errstate(over="raise"):
+            return wire.labelled(values, {"dims": dims, "coords": coords, "attrs": {}})
+    except (ValueError, TypeError, ArithmeticError) as error:
         raise BadReplyError("an array") from error
 
 
@@ -103,7 +109,7 @@ def _are(values: Any, kind: type) -> bool:
 
 
 def _short(text: str) -> bool:
-    return len(text) <= _MAX_LABEL
+    return len(text) <= _MAX_LABEL and text.isprintable()
 
 
 def _are_labels(labels: Any, size: int) -> bool:
@@ -113,7 +119,7 @@ def _are_labels(labels: Any, size: int) -> bool:
     if not isinstance(values, list) or len(values) != size:
         return False
     if kind == "O":
-        plain = all(isinstance(v, str | int | float | None) for v in values)
+        plain = all(_short(v) if isinstance(v, str) else isinstance(v, int | float | None) for v in values)
         return plain and size * max((len(str(v)) for v in values), default=0) <= _MAX_LABELS
     numbers = all(isinstance(v, int | float) for v in values)
     return numbers and (kind == "M" or _SAMPLES.fullmatch(kind) is not None)

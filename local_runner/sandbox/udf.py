@@ -75,7 +75,11 @@ class SandboxedUdf(Udf):
     def __call__(self, chunk: xr.DataArray, place: str) -> xr.DataArray:
         """Run on one chunk; `place` names it in errors."""
         samples = wire.samples_of(np.ascontiguousarray(chunk.values))
-        request = {"array": wire.describe(chunk), "place": place}
+        try:
+            request = {"array": wire.describe(chunk), "place": place}
+        except TypeError as error:
+            must = "Labels of a cube must be texts, numbers or dates for a UDF in the sandbox"
+            raise OpenEOError("FeatureUnsupported", must, got=Quoted(error), node=self.node) from error
         return self._ask(request, samples, lambda reply, output: replies.array_of(reply, output, self.limits.output))
 
     def declared_bands(self, dims: Sequence[str], bands: Sequence[str]) -> list[str] | None:

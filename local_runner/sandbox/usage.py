@@ -1,9 +1,14 @@
-"""Memory and tasks of a family of processes, as Linux tells them; nothing where there is no /proc."""
+"""Memory, tasks and files of a family of processes, as Linux tells them; nothing where there is no /proc."""
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Usage(NamedTuple):
@@ -14,13 +19,12 @@ class Usage(NamedTuple):
 
 
 def children(process: int) -> list[int]:
-    """Numbers of the child processes of all threads of a process."""
+    """Numbers of the child processes of all threads of a process, of which any may end meanwhile."""
     found: list[int] = []
-    for thread in Path(f"/proc/{process}/task").glob("*/children"):
-        try:
-            found += map(int, thread.read_text().split())
-        except OSError:
-            continue
+    with suppress(OSError):
+        for thread in os.scandir(f"/proc/{process}/task"):
+            with suppress(OSError):
+                found += map(int, Path(thread, "children").read_text().split())
     return found
 
 
@@ -36,10 +40,23 @@ def family(founder: int) -> list[int]:
 
 
 def of_family(founder: int) -> Usage:
-    """What all descendants of a process use; memory beyond that of the founder, which its copies share with it."""
-    shared = _of(founder).memory
+    """What all descendants of a process use; memory beyond that of the founder, which its first copy shares with it.
+
+    Whatever they say they share with it beyond that may be memory of their own.
+    """
     members = [_of(process) for process in family(founder)]
-    return Usage(sum(max(0, m.memory - shared) for m in members), sum(m.tasks for m in members))
+    memory = sum(m.memory for m in members) - _of(founder).memory
+    return Usage(max(0, memory), sum(m.tasks for m in members))
+
+
+def files(process: int, folders: Iterable[str]) -> int:
+    """Number of files in the file systems of folders, as a process sees them; 0 where that may not be asked."""
+    found = 0
+    for folder in folders:
+        with suppress(OSError):
+            space = os.statvfs(f"/proc/{process}/root{folder}")
+            found += space.f_files - space.f_ffree
+    return found
 
 
 def _of(process: int) -> Usage:

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 def describe(array: xr.DataArray) -> dict[str, Any]:
-    """Dims, shape, dtype, coordinates of the dims and attributes of an array, as JSON values; not its samples."""
+    """Dims, shape, dtype, coordinates of the dims and attributes of an array, as JSON values; not its samples.
+
+    Raises TypeError for labels that are neither texts nor numbers nor dates.
+    """
     return {
         "dims": [str(d) for d in array.dims],
         "shape": list(array.shape),
@@ -36,7 +39,11 @@ def labelled(values: NDArray[Any], description: dict[str, Any]) -> xr.DataArray:
 def _labels(values: NDArray[Any]) -> dict[str, Any]:
     if values.dtype.kind == "M":
         return {"kind": "M", "values": values.astype("datetime64[ns]").astype(np.int64).tolist()}
-    return {"kind": values.dtype.str if values.dtype.kind in "fiub" else "O", "values": values.tolist()}
+    found = values.tolist()
+    strange = [label for label in found if not isinstance(label, str | int | float | None)]
+    if strange or values.dtype.kind not in "fiubUTO":
+        raise TypeError(type(strange[0]).__name__ if strange else str(values.dtype))
+    return {"kind": values.dtype.str if values.dtype.kind in "fiub" else "O", "values": found}
 
 
 def labels_of(kind: str, values: list[Any]) -> Any:

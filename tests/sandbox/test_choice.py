@@ -47,7 +47,9 @@ def test_texts_of_the_collection_and_trusted_ones_run_here():
 def test_other_texts_run_in_the_sandbox(monkeypatch):
     monkeypatch.setattr(command, "isolation", lambda: "user")
     assert kind_of(TEXT, trusted=False) is SandboxedUdf
-    assert kind_of(catalog.udf_text("slc_coherence") + "\n", trusted=False) is SandboxedUdf
+    text = catalog.udf_text("slc_coherence")
+    for other in (f"{text}\n", text[:-1], text.replace("\n", "\r\n"), text.replace(" ", "\t", 1), f"#\n{text}"):
+        assert kind_of(other, trusted=False) is SandboxedUdf
 
 
 @pytest.mark.usefixtures("weak")
@@ -109,6 +111,7 @@ class TestWeak:
             ("import time; time.sleep(99)", {"seconds": 0.3}, "UdfTimeout"),
             ("return cube.expand_dims(t=2**30)", {}, "UdfOutputTooLarge"),
             ("return cube * 1j", {}, "UdfResultInvalid"),
+            ("for _ in range(5): os.fork()\nimport time; time.sleep(20)", {"memory": 2**33}, "UdfTooManyProcesses"),
         ],
     )
     def test_limits(self, body, limits, code):

@@ -200,10 +200,14 @@ def test_no_sandbox_outlives_its_runner(kind):
     command = [sys.executable, "-c", program]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as runner:
         founder = int(runner.stdout.readline())
-        while not usage.children(founder):
+        while not usage.children(founder) and runner.poll() is None:
             time.sleep(0.01)
+        time.sleep(0.3)  # Python waits for ever for a thread whose start was interrupted
         runner.send_signal(kind)
-        runner.wait(40)
+        try:
+            runner.wait(40)
+        finally:
+            runner.kill()
     end = time.monotonic() + 10
     while alive(founder) and time.monotonic() < end:
         time.sleep(0.02)
