@@ -52,10 +52,12 @@ class Budget:
         """Raise `LimitExceeded` for a cube whose planes have too many pixels."""
         self.require_plane(sizes.get("y", 1), sizes.get("x", 1))
 
-    def require_memory(self, size: int, what: str, *, node: str = "") -> None:
-        """Raise `LimitExceeded` where `what` would need more memory, in bytes."""
+    def require_memory(self, size: int, what: str, *, node: str = "", workers: int = 1) -> None:
+        """Raise `LimitExceeded` where `what`, done by so many workers, would need more memory, in bytes."""
         if size > self.max_memory:
-            do = "Choose fewer dates, a smaller area or a smaller neighbourhood, or raise --max-memory, in Python max_memory"
+            fewer = "fewer --workers, " if workers > 1 else ""
+            do = f"Choose {fewer}fewer dates, a smaller area or a smaller neighbourhood"
+            do += ", or raise --max-memory, in Python max_memory"
             raise LimitExceededError(
                 "LimitExceeded",
                 f"{what} must need at most {size_text(self.max_memory)} of memory",

@@ -28,8 +28,8 @@ class CallbackOutline(ABC):
         return self.process_ids == ("run_udf",)
 
     @property
-    def udf_literals(self) -> Mapping[str, Any]:
-        """Arguments of the one `run_udf` node that stand in the graph as they are; none for any other graph."""
+    def udf_known(self) -> Mapping[str, Any]:
+        """Arguments of the one `run_udf` node that are known: those that stand in it; none for any other graph."""
         return {}
 
 

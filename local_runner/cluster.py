@@ -9,6 +9,7 @@ need is a task of its own. Tasks write nothing, so that those of a lost worker a
 from __future__ import annotations
 
 import itertools
+import signal
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -62,6 +63,11 @@ class Cluster(Workers):
                 sender.release(number)
         finally:
             self.client.cancel([*under_way.values(), *sender.shared.values()], force=True)
+
+
+def dask_setup(_worker: object) -> None:
+    """Leave Ctrl-C to the caller, who ends the workers: called by dask in each worker process of this machine."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def parts_of(plan: Plan, workers: int) -> list[Part]:

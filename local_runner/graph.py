@@ -195,9 +195,12 @@ class GraphCallback(Callback):
         return self.graph.process_ids
 
     @property
-    def udf_literals(self) -> Mapping[str, Any]:
-        """Arguments of the one `run_udf` node that stand in the graph as they are; none for any other graph."""
-        return self.graph.udf_literals
+    def udf_known(self) -> Mapping[str, Any]:
+        """Arguments of the one `run_udf` node that are known: literals, and parameters of the scopes around it."""
+        outer = self.outer.parameters
+        given = self.graph.nodes[self.graph.result].arguments if self.is_single_udf else {}
+        names = {name: v.name for name, v in given.items() if isinstance(v, FromParameter) and name != "data"}
+        return {**self.graph.udf_known, **{name: outer[p] for name, p in names.items() if p in outer}}
 
     def udf_arguments(self, **parameters: Any) -> tuple[str, dict[str, Any]]:
         """Path and resolved arguments, without `data`, of the one `run_udf` node."""

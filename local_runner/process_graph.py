@@ -7,7 +7,7 @@ processes, arguments and parameters, literal arguments against the types of the 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from local_runner import catalog, limits
 from local_runner.callback import CallbackOutline
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from local_runner.execution import Execution
+
+
+_MOST_SUGGESTIONS: Final = 20
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,11 @@ class Surroundings:
     work: Work = field(default_factory=Work)
     findings: list[Mistake] | None = None
     """Where mistakes are put together by `openeo-sar check`, which follows no namespaces; None: the first error is raised."""
+
+    @property
+    def suggests(self) -> bool:
+        """Whether a name is to be suggested for an unknown one: not for each of thousands, that would take seconds."""
+        return len(self.findings or ()) < _MOST_SUGGESTIONS
 
     def inside(self, key: tuple[str | None, str]) -> Surroundings:
         """The same for the nodes of a user-defined process."""
@@ -146,8 +154,8 @@ class Graph(CallbackOutline):
         return tuple(_process_ids(self))
 
     @property
-    def udf_literals(self) -> Mapping[str, Any]:
-        """Arguments of the one `run_udf` node that stand in the graph as they are; none for any other graph."""
+    def udf_known(self) -> Mapping[str, Any]:
+        """Arguments of the one `run_udf` node that are known: those that stand in it; none for any other graph."""
         if not self.is_single_udf:
             return {}
         return {name: value for name, value in self.nodes[self.result].arguments.items() if _is_literal(value)}
@@ -171,7 +179,8 @@ class Graph(CallbackOutline):
         for name in _parameter_names(node.arguments):
             if parameters is not None and name not in parameters:
                 do = f"The parameters here are {repr_of(tuple(sorted(parameters)))}"
-                do = ". ".join(filter(None, (do, did_you_mean(name, sorted(parameters)))))
+                if surroundings.suggests:
+                    do = ". ".join(filter(None, (do, did_you_mean(name, sorted(parameters)))))
                 must = "from_parameter must name a parameter"
                 surroundings.report(OpenEOError("ProcessParameterMissing", must, got=name, do=do), path)
         process, reach = predefined(node), Reach(self.depth, 1)
@@ -205,8 +214,8 @@ class Graph(CallbackOutline):
             except OpenEOError as error:
                 surroundings.report(error, path)
                 continue
-            if is_callback or _is_literal(value):
-                known[name] = value
+            if is_callback or not any(isinstance(leaf, FromNode | FromParameter) for leaf in walk(value)):
+                known[name] = value  # also objects of callbacks, as `properties` of load_stac
         profile = surroundings.execution.profile
         for rule, limit in profile.broken(process.id, known, _parameters_by_argument(node)):
             surroundings.report(limit, path, rule.severity)

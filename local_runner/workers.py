@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import os
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -90,6 +91,12 @@ class Threads(Workers):
             for number, output in enumerate(plan.outputs):
                 yield output.place, pool.wait_for(number)
                 pool.hand_over(number)
+        except BaseException:
+            pool.stop()
+            sandboxes = sys.modules.get("local_runner.sandbox.pool")  # not for all systems, and seldom used
+            if sandboxes is not None:
+                sandboxes.abandon(threads)  # UDFs in there may take minutes, for nobody
+            raise
         finally:
             pool.stop()
             for thread in threads:

@@ -12,6 +12,7 @@ import xarray as xr
 def apply_datacube(cube: xr.DataArray, context: dict) -> xr.DataArray:
     return cube * np.float32(context["factor"])
 """
+VALUE = {"from_parameter": "value"}
 PX = [{"dimension": d, "value": 64, "unit": "px"} for d in "xy"]
 PROCESS = {
     "id": "scaled",
@@ -168,6 +169,22 @@ def test_mixed_callback_is_a_finding():
     callback["idle"] = {"process_id": "pi", "arguments": {}}
     (finding,) = check(process)
     assert finding.message.startswith("[geopyspark G01] A callback with run_udf must be exactly that one node")
+
+
+def test_queries_are_a_finding():
+    condition = {"process_graph": {"a": {"process_id": "lt", "arguments": {"x": VALUE, "y": 20}, "result": True}}}
+    graph = bare(load=("load_stac", {"url": "/", "properties": {"eo:cloud_cover": condition}}))
+    graph["load"]["result"] = True
+    assert [f.message[:17] for f in check(graph)] == ["[geopyspark G47] "]
+
+
+def test_names_are_suggested_for_the_first_mistakes_only(monkeypatch):
+    asked = []
+    monkeypatch.setattr("local_runner.process_graph.did_you_mean", lambda name, _: asked.append(name) or "")
+    graph = bare(**{f"n{i}": ("add", {"x": 1, "y": {"from_parameter": f"p{i}"}}) for i in range(100)})
+    graph["n0"]["result"] = True
+    assert len(found(graph)) == 100
+    assert len(asked) == 20
 
 
 @pytest.mark.parametrize("graph", [{}, {"a": 1}, {"a": {"process_id": "pi", "arguments": {}}}, []])

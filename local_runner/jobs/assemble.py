@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from local_runner.execution import Execution
 
 Nodes = dict[str, dict[str, Any]]
-_LARGEST_RESOLUTION_DEG: Final = 1.0
+_LARGEST_RESOLUTION: Final = {"degrees": 1.0, "metres": 1e6}
 
 
 def assemble(
@@ -63,6 +63,12 @@ def assemble(
     return nodes
 
 
+def several_saves() -> OpenEOError:
+    """Error for a second `save_result`."""
+    do = "Let one save_result be the result node, or none: the runner saves the result itself"
+    return OpenEOError("ProcessGraphInvalid", "A graph must save one result", do=do)
+
+
 def input_addresses(process: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, str]:
     """Check that each raster cube of a process has an input and each input a raster cube."""
     cubes = [p for p in process.get("parameters") or [] if parameters.is_cube(p)]
@@ -94,12 +100,13 @@ def target_grid(geocode: int | str | None, resolution: float | None) -> tuple[in
         raise OpenEOError("ProcessParameterInvalid", "geocode must be an EPSG code", got=geocode)
     if not math.isfinite(resolution) or resolution <= 0:
         raise OpenEOError("ProcessParameterInvalid", "resolution must be more than 0", got=resolution)
-    if crs.is_geographic and resolution > _LARGEST_RESOLUTION_DEG:
+    unit = "degrees" if crs.is_geographic else "metres"
+    if resolution > _LARGEST_RESOLUTION[unit]:
         raise OpenEOError(
             "ProcessParameterInvalid",
-            f"The resolution must be in the unit of EPSG:{code}, degrees, and at most {_LARGEST_RESOLUTION_DEG:g}",
+            f"The resolution must be in the unit of EPSG:{code}, {unit}, and at most {_LARGEST_RESOLUTION[unit]:g}",
             got=resolution,
-            do="Give it in degrees, or choose a projection in metres",
+            do="Give it in degrees, or choose a projection in metres" if crs.is_geographic else "",
         )
     return code, float(resolution)
 

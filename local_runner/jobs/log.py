@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 import warnings
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from local_runner.workers import Report
 
 NAME: Final = "log.jsonl"
+_LOGGER: Final = logging.getLogger("local_runner")
 
 
 class Log(logging.Handler):
@@ -37,6 +40,7 @@ class Log(logging.Handler):
         self.file = file
         self.tell = report
         self.began: dict[str, float] = {}
+        self.thread = threading.get_ident()
 
     def write(self, event: str, message: str = "", *, level: str = "info", **fields: Any) -> None:
         """Add a line; `fields` are numbers and short texts."""
@@ -45,8 +49,9 @@ class Log(logging.Handler):
         self.file.flush()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Add a message of the package's logger."""
-        self.write("message", record.getMessage(), level=record.levelname.lower())
+        """Add a message of the package's logger, if it belongs to this run."""
+        if self in _logs_here():
+            self.write("message", record.getMessage(), level=record.levelname.lower())
 
     def report(self, stage: str, done: int, total: int) -> None:
         """Take note of how much of a stage is done; a line is written when all is."""
@@ -72,23 +77,63 @@ class Log(logging.Handler):
 
 @contextmanager
 def opened(folder: Path, report: Report) -> Iterator[Log]:
-    """The log in a folder; messages of the package's logger and warnings come into it, and go their usual way as well."""
-    logger = logging.getLogger("local_runner")
-    shown = warnings.showwarning
+    """The log in a folder; messages of the package's logger and warnings come into it, and go their usual way as well.
+
+    Several may be open at once: what a thread says comes into the log that it opened, what others say into all.
+    """
     with (folder / NAME).open("w", encoding="utf-8") as file:
         log = Log(file, report)
-
-        def show(message: Warning | str, *rest: Any, **named: Any) -> None:
-            log.write("warning", str(message), level="warning")
-            shown(message, *rest, **named)
-
-        logger.addHandler(log)
-        warnings.showwarning = show
+        _listening.begin(log)
         try:
             yield log
         finally:
-            warnings.showwarning = shown
-            logger.removeHandler(log)
+            _listening.end(log)
+
+
+def _logs_here() -> list[Log]:
+    """Logs that the words of this thread belong to."""
+    own = [log for log in _listening.logs if log.thread == threading.get_ident()]
+    return own[-1:] or list(_listening.logs)
+
+
+def _show(message: Warning | str, *rest: Any, **named: Any) -> None:
+    """Write a warning into the log, and show it as before."""
+    for log in _logs_here():
+        log.write("warning", str(message), level="warning")
+    _listening.show(message, *rest, **named)
+
+
+@dataclass
+class _Listening:
+    """The logs that are open, and what was said how before the first was: warnings and the level of the logger are global."""
+
+    logs: list[Log] = field(default_factory=list)
+    show: Callable[..., None] = warnings.showwarning
+    level: int = logging.NOTSET
+    changing: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self, log: Log) -> None:
+        with self.changing:
+            if not self.logs:
+                self.level = _LOGGER.level
+                _LOGGER.setLevel(logging.DEBUG)
+            if warnings.showwarning is not _show:
+                self.show, warnings.showwarning = warnings.showwarning, _show
+            _LOGGER.addHandler(log)
+            self.logs.append(log)
+
+    def end(self, log: Log) -> None:
+        """Let go of a log, and with the last one of all else, unless somebody has put it right already."""
+        with self.changing:
+            self.logs.remove(log)
+            _LOGGER.removeHandler(log)
+            if not self.logs:
+                _LOGGER.setLevel(self.level)
+                if warnings.showwarning is _show:
+                    warnings.showwarning = self.show
+
+
+_listening: Final = _Listening()
 
 
 def _now() -> str:

@@ -204,9 +204,7 @@ class _Saver:
     def __call__(self, cube: xr.DataArray, *, file_format: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Write a cube."""
         if self.collection is not None:
-            raise OpenEOError(
-                "ProcessGraphInvalid", "A graph must save one result", do="Remove all but one save_result"
-            )
+            raise assemble.several_saves()
         self.collection = save(
             cube,
             self.folder,

@@ -6,6 +6,7 @@ The graph itself is evaluated here in any case, and what it must know of its dat
 from __future__ import annotations
 
 import importlib.metadata
+import logging
 import platform
 import re
 import socket
@@ -18,13 +19,13 @@ from urllib.parse import urlsplit
 
 import dask
 
-from local_runner.errors import OpenEOError
+from local_runner.errors import LimitExceededError, OpenEOError
 from local_runner.workers import Report, Threads, Workers, available, silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from distributed import Client
+    from distributed import Client, LocalCluster
 
 SCHEDULERS: Final = ("threads", "synchronous", "processes")
 TIMEOUT_S: Final = 10
@@ -61,8 +62,10 @@ def scheduling(scheduler: str, workers: int | None, max_memory: int) -> Scheduli
     if scheduler not in SCHEDULERS and not _ADDRESS.fullmatch(scheduler):
         must = f"scheduler must be one of {SCHEDULERS} or the address of a dask scheduler, tcp://host:8786"
         raise OpenEOError("ProcessParameterInvalid", must, got=scheduler)
-    if workers is not None and (isinstance(workers, bool) or not 1 <= workers <= MOST_WORKERS):
-        raise OpenEOError("ProcessParameterInvalid", f"workers must be from 1 to {MOST_WORKERS}", got=workers)
+    if workers is not None and (type(workers) is not int or not 1 <= workers <= MOST_WORKERS):
+        raise OpenEOError(
+            "ProcessParameterInvalid", f"workers must be a whole number from 1 to {MOST_WORKERS}", got=workers
+        )
     if workers is not None and scheduler not in ("threads", "processes"):
         must = "workers must be given for threads and processes only"
         raise OpenEOError("ProcessParameterInvalid", must, got=workers, do="A cluster has the workers that it has")
@@ -72,7 +75,7 @@ def scheduling(scheduler: str, workers: int | None, max_memory: int) -> Scheduli
 
 @contextmanager
 def started(chosen: Scheduling, report: Report = silent) -> Iterator[Workers]:
-    """Workers, as long as the block lasts. Raises `SchedulerUnreachable`, `WorkersUnsuitable`."""
+    """Workers, as long as the block lasts. Raises `SchedulerUnreachable`, `WorkersUnsuitable`, `WorkerLost`."""
     inside = "synchronous" if chosen.scheduler == "synchronous" else "threads"
     with ExitStack() as opened, dask.config.set(scheduler=inside, num_workers=chosen.workers):
         if chosen.scheduler == "synchronous":
@@ -90,22 +93,35 @@ def started(chosen: Scheduling, report: Report = silent) -> Iterator[Workers]:
 @contextmanager
 def _processes(chosen: Scheduling) -> Iterator[Client]:
     """Worker processes that end with the block; they listen to this machine alone, to whoever works on it."""
-    from distributed import Client, LocalCluster  # noqa: PLC0415  (0.5 s)
+    from distributed import Client  # noqa: PLC0415  (0.5 s)
 
     with (
         tempfile.TemporaryDirectory(prefix="openeo-sar-") as folder,
-        LocalCluster(
+        _local_cluster(chosen, folder) as cluster,
+        Client(cluster, set_as_default=False, direct_to_workers=True) as client,
+    ):
+        yield client
+
+
+def _local_cluster(chosen: Scheduling, folder: str) -> LocalCluster:
+    """Worker processes that keep their files in a folder. Raises `WorkerLost` where they do not live to see the start."""
+    from distributed import LocalCluster  # noqa: PLC0415  (0.5 s)
+
+    try:
+        return LocalCluster(
             host="127.0.0.1",
             n_workers=chosen.workers,
             threads_per_worker=1,
             memory_limit=chosen.memory,
             dashboard_address=None,
+            silence_logs=logging.CRITICAL,  # errors of tasks come back as what they are, and are told once
             scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # without a dashboard it still answers by HTTP
             local_directory=folder,
-        ) as cluster,
-        Client(cluster, set_as_default=False, direct_to_workers=True) as client,
-    ):
-        yield client
+            preload="local_runner.cluster",
+        )
+    except RuntimeError as error:
+        do = "Take fewer workers, or run with --scheduler threads"
+        raise LimitExceededError("WorkerLost", "Worker processes must start", got=str(error), do=do) from error
 
 
 @contextmanager

@@ -193,7 +193,7 @@ class Plan:
     def require(self, budget: Budget) -> None:
         """Raise `LimitExceeded` where the run would need more memory or space on disk, as far as the plan knows."""
         saved = next((node.path for node in self.nodes if node.process == "save_result"), "")
-        budget.require_memory(self.memory.peak_bytes, "The run", node=saved)
+        budget.require_memory(self.memory.peak_bytes, "The run", node=saved, workers=self.workers)
         budget.require_output(self.output_bytes, node=saved)
 
     def to_dict(self) -> dict[str, Any]:

@@ -72,9 +72,10 @@ def require_budget(
 ) -> Plan:
     """Raise `LimitExceeded` where the run of an assembled graph would exceed `execution.budget`, before a file is opened.
 
-    What cannot be planned is not looked at: the run tells what is wrong with it.
+    Raises as well for a result that cannot be saved, or for two. What else cannot be planned is not looked at: the run tells
+    what is wrong with it.
     """
-    plan = plan_of(nodes, execution, chosen, process=process, raise_limits=True)
+    plan = plan_of(nodes, execution, chosen, process=process, before_run=True)
     plan.require(execution.budget)
     return plan
 
@@ -85,14 +86,14 @@ def plan_of(
     chosen: Scheduling,
     *,
     process: str = "graph",
-    raise_limits: bool = False,
+    before_run: bool = False,
 ) -> Plan:
-    """Plan of an assembled graph in the surroundings of its run. `raise_limits`: limits of size are raised, not noted."""
-    recorder, saved = Recorder(execution.profile, raise_limits=raise_limits), _Saved()
+    """Plan of an assembled graph in the surroundings of its run. `before_run`: see `Recorder`."""
+    recorder, saved = Recorder(execution.profile, before_run=before_run), _Saved(process)
     planning = replace(execution, profile=recorder.watched(), planning=True, observer=recorder, save=saved)
     evaluate_with(nodes, {}, planning)
     complete = all(node.problem is None and node.unknown_from is None for node in recorder.nodes.values())
-    estimates = [estimate.of_arrays(_planes(cube, process)) for cube in saved.cubes]
+    estimates = [estimate.of_arrays(_planes(cube)) for cube in saved.cubes]
     memory = estimate.memory_of(estimates, recorder.calls, geocoded=recorder.geocoded_samples, chosen=chosen)
     read = sum(found.pixels_read for found in estimates)
     output = int(sum(cube.nbytes * estimate.OVERVIEWS for cube in saved.cubes))
@@ -121,21 +122,21 @@ def plan_of(
 
 @dataclass
 class _Saved:
-    """What `save_result` calls while planning: keeps the cubes."""
+    """What `save_result` calls while planning: keeps the cube as it would be written."""
 
+    process: str
     cubes: list[xr.DataArray] = field(default_factory=list)
 
     def __call__(self, cube: xr.DataArray, *, file_format: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Keep a cube; returns no collection."""
+        """Keep a cube; returns no collection. Raises for one that cannot be written."""
         del file_format, options
-        self.cubes.append(cube)
+        self.cubes.append(arranged(cube, self.process))
         return {}
 
 
-def _planes(cube: xr.DataArray, process: str) -> list[da.Array]:
-    """Arrays (y, x) of all dates and bands, as they are written."""
-    whole = arranged(cube, process)
-    data = da.asarray(whole.data)
+def _planes(cube: xr.DataArray) -> list[da.Array]:
+    """Arrays (y, x) of all dates and bands of a cube as it is written."""
+    data = da.asarray(cube.data)
     return [data[t, band] for t in range(data.shape[0]) for band in range(data.shape[1])]
 
 

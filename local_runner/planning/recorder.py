@@ -12,6 +12,7 @@ import xarray as xr
 
 from local_runner.cube import crs_of
 from local_runner.errors import LimitExceededError, OpenEOError, repr_of
+from local_runner.jobs.assemble import several_saves
 from local_runner.nodes import FromParameter, walk
 from local_runner.planning.estimate import udf_bytes
 from local_runner.planning.plan import CubePlan, Limit, NodePlan, Problem, UdfPlan
@@ -38,11 +39,11 @@ class Unknown:
 class Recorder:
     """The observer of a plan. A node that fails is noted and gives `Unknown`; nodes behind it are not called.
 
-    `raise_limits`: an exceeded limit of size is raised instead.
+    `before_run`: an exceeded limit of size is raised instead, and so is what is wrong with saving, for a run would notice late.
     """
 
     profile: Profile
-    raise_limits: bool = False
+    before_run: bool = False
     nodes: dict[str, NodePlan] = field(default_factory=dict)
     calls: list[UdfCalls] = field(default_factory=list)
     geocoded_samples: list[int] = field(default_factory=list)
@@ -67,20 +68,23 @@ class Recorder:
 
     def call(self, path: str, node: Node, arguments: Mapping[str, Any], function: Callable[[], Any]) -> Any:
         """Value of a node, noted; `Unknown` where it cannot be told."""
+        again = node.process_id == "save_result" and any(n.process == "save_result" for n in self.nodes.values())
         plan = NodePlan(path, node.process_id, _needs(path, node), tuple(_callbacks(arguments)))
         self.nodes[path] = plan
         unknown = next(
             (leaf for value in arguments.values() for leaf in walk(value) if isinstance(leaf, Unknown)), None
         )
-        if unknown is not None:
+        if unknown is not None and not again:
             plan.unknown_from = unknown.path
             return unknown
         self._open.append(plan)
         try:
+            if again:
+                raise several_saves().at(path)
             self._note_references(node)
             value = self._noting_warnings(plan, function)
         except OpenEOError as error:
-            if self.raise_limits and isinstance(error, LimitExceededError):
+            if self.before_run and (isinstance(error, LimitExceededError) or again or self._is_certain(node)):
                 raise
             plan.problem = Problem.of(error)
             return Unknown(path)
@@ -88,6 +92,10 @@ class Recorder:
             self._open.pop()
         self._note(plan, node, arguments, value)
         return value
+
+    def _is_certain(self, node: Node) -> bool:
+        """Whether a run would fail to save as well: nothing was assumed on the way."""
+        return node.process_id == "save_result" and not any(other.notes for other in self.nodes.values())
 
     def _note_references(self, node: Node) -> None:
         """Note limits on which arguments of the graph may refer to parameters."""

@@ -1,6 +1,8 @@
 import json
 import logging
+import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -73,3 +75,40 @@ def test_messages_and_warnings_are_in_the_log_without_secrets(tmp_path, monkeypa
         ("node", "info"),
     ]
     assert "canary" not in (tmp_path / log.NAME).read_text()
+
+
+def test_logs_that_are_open_at_once_keep_apart_and_leave_nothing(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(warnings, "showwarning", lambda message, *_rest: shown.append(str(message)))
+    before = warnings.showwarning
+    folders = [tmp_path / name for name in "ab"]
+    both, one_left = threading.Barrier(2, timeout=10), threading.Event()
+
+    def work(folder):
+        folder.mkdir()
+        with log.opened(folder, silent):
+            both.wait()
+            warnings.showwarning(f"of {folder.name}", UserWarning, __file__, 1)
+            both.wait()
+            assert folder.name == "a" or one_left.wait(10)
+        one_left.set()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(work, folders))
+    assert [[line["message"] for line in lines_of(folder)] for folder in folders] == [["of a"], ["of b"]]
+    assert sorted(shown) == ["of a", "of b"]
+    assert warnings.showwarning is before
+    assert logging.getLogger("local_runner").level == logging.NOTSET
+
+
+def test_what_is_inspected_is_in_the_log_once(tmp_path):
+    catalogue = write_catalogue(simulate(40, 60), tmp_path / "catalogue")
+    graph = {
+        "load": {"process_id": "load_stac", "arguments": {"url": str(catalogue)}},
+        "look": {"process_id": "inspect", "arguments": {"data": [1, 2], "message": "numbers"}},
+        "bands": {"process_id": "filter_bands", "arguments": {"data": {"from_node": "load"}, "bands": ["i_VV"]}},
+    }
+    graph["bands"]["result"] = True
+    folder = run(graph, out=tmp_path / "out", quicklooks=False, profile="specification").folder
+    messages = [(line["level"], line["message"]) for line in lines_of(folder) if line["event"] == "message"]
+    assert messages == [("info", "User: numbers [1, 2]")]

@@ -182,3 +182,24 @@ def test_a_cluster_geocodes_to_the_same_bytes(catalogue, cluster, tmp_path):
 )
 def test_shares_of_the_memory(scheduler, workers, memory):
     assert scheduling.scheduling(scheduler, workers, 900).memory == memory
+
+
+def test_worker_processes_leave_ctrl_c_to_the_caller_and_say_nothing(capfd):
+    data = da.ones((512, 512), chunks=512).map_blocks(fail, meta=np.empty((0, 0)))
+    with scheduling.started(scheduling.scheduling("processes", 1, 2**31)) as workers:
+        assert set(workers.client.run(signal.getsignal, signal.SIGINT).values()) == {signal.SIG_IGN}
+        with pytest.raises(OpenEOError, match=r"^Test: Blocks must be good"):
+            list(workers.blocks(plan_of([data], [np.asarray])))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_workers_that_do_not_start(monkeypatch):
+    def fails(**_named):
+        raise RuntimeError("Nanny failed to start.")
+
+    monkeypatch.setattr("distributed.LocalCluster", fails)
+    with (
+        pytest.raises(LimitExceededError, match=r"^WorkerLost: Worker processes must start, instead got 'Nanny"),
+        scheduling.started(scheduling.scheduling("processes", 1, 2**31)),
+    ):
+        pytest.fail("it must not start")

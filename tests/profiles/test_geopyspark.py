@@ -12,7 +12,7 @@ from local_runner import evaluate
 from local_runner.access import Access
 from local_runner.errors import OpenEOError
 from local_runner.execution import Execution
-from local_runner.graph import check_graph
+from local_runner.graph import check_graph, evaluate_with
 from local_runner.profiles import DEFINITION, ITEMS, ProfileWarning, load_profile
 from local_runner.profiles.geopyspark import PROFILE
 from tests.processes import unreadable
@@ -139,6 +139,7 @@ REFUSED = [  # number, what breaks the rule, what keeps it, data, the message
     ("G28", kernel(replace_invalid=1), kernel(replace_invalid=0), FULL, "replace_invalid must be 0, instead got 1"),
     ("G29", kernel(kernel=[[1] * 5] * 3), kernel(), FULL, "The kernel must be square, instead got '3 rows of 5'"),
     ("G32", time("2020-01-01"), time(), NO_TIME, "A temporal label must read YYYY-MM-DDTHH:MM:SSZ, instead got '2020-01-01'"),
+    ("G32", time("2020-02-30T00:00:00Z"), time(), NO_TIME, "A temporal label must read YYYY-MM-DDTHH:MM:SSZ, instead got"),
     ("G32", ("add_dimension", time()[1] | {"name": "day"}), time(), (FULL, NO_TIME), "A cube can have one temporal dimension"),
     ("G33", ("drop_dimension", {"data": DATA, "name": "x"}), ("drop_dimension", {"data": DATA, "name": "t"}), FULL,
      "Only t and bands can be dropped, instead got 'x'"),
@@ -283,3 +284,30 @@ def test_band_math_is_float32():
 def test_labels_are_renamed_by_position():
     call = ("rename_labels", {"data": DATA, "dimension": "bands", "target": ["a", "b"]})
     assert list(run(call, FULL).bands.values) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("number", "parent", "given"),
+    [
+        ("G02", lambda **udf: polygons(udf.get("runtime")), {"runtime": "Python"}),
+        ("G12", lambda **udf: neighborhood(process=single(udf["udf"])), {"udf": VECTORS}),
+        ("G13", lambda **udf: neighborhood(process=single(udf["udf"])), {"udf": ROWS}),
+    ],
+)
+def test_udf_by_parameter_is_known_in_time(number, parent, given):
+    (name, value), *_ = given.items()
+    process_id, arguments = parent(**{name: {"from_parameter": "p"}})
+    graph = {"n": {"process_id": process_id, "arguments": arguments, "result": True}}
+    with pytest.raises(OpenEOError, match=rf"^FeatureUnsupported: \[geopyspark {number}\] "):
+        evaluate(graph, {"data": FULL, "p": value}, profile="geopyspark")
+
+
+@pytest.mark.parametrize("reduced", ["x", "y"])
+def test_udf_hidden_in_a_process_is_refused_too(reduced):
+    definition = {"id": "hidden", "parameters": [{"name": "data", "schema": {}}], "process_graph": {"udf": RUN_UDF}}
+    callback = {"process_graph": {"h": {"process_id": "hidden", "arguments": {"data": DATA}, "result": True}}}
+    arguments = {"data": DATA, "dimension": reduced, "reducer": callback}
+    graph = {"n": {"process_id": "reduce_dimension", "arguments": arguments, "result": True}}
+    execution = Execution(load_profile("geopyspark"), Access(), processes={"hidden": definition})
+    with pytest.raises(OpenEOError, match=r"^FeatureUnsupported: \[geopyspark G03\] .*node n/h/udf"):
+        evaluate_with(graph, {"data": FULL}, execution)

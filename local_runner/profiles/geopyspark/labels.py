@@ -21,7 +21,7 @@ def _time_label_is_full(arguments: Mapping[str, Any]) -> Violation | None:
     label = arguments.get("label")
     if arguments.get("type") != "temporal" or "label" not in arguments:
         return None
-    if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", str(label)):
+    if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", str(label)) and cubes.is_date(label):
         return None
     return Violation("A temporal label must read YYYY-MM-DDTHH:MM:SSZ", label, "Write the time of day as well")
 

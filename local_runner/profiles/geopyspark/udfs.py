@@ -70,7 +70,7 @@ def _udf_elsewhere(arguments: Mapping[str, Any]) -> Violation | None:
 @rule("G02", "apply_polygon")
 def _polygons_by_jep(arguments: Mapping[str, Any]) -> Violation | None:
     callback = _udf(arguments)
-    runtime = None if callback is None else callback.udf_literals.get("runtime")
+    runtime = None if callback is None else callback.udf_known.get("runtime")
     if not isinstance(runtime, str) or runtime.lower() == "python-jep":
         return None
     do = "Give the runtime 'Python-Jep', or use apply_neighborhood and mask_polygon"
@@ -80,7 +80,7 @@ def _polygons_by_jep(arguments: Mapping[str, Any]) -> Violation | None:
 @rule("G03", "run_udf")
 def _udf_on_cube(arguments: Mapping[str, Any]) -> Violation | None:
     data = arguments.get("data")
-    if not isinstance(data, xr.DataArray) or cubes.X not in data.dims:
+    if not isinstance(data, xr.DataArray) or not {cubes.X, cubes.Y} & set(data.dims):
         return None
     return Violation(
         "run_udf on a raster cube must stand in a callback",
@@ -105,7 +105,7 @@ def _pixel_by_pixel(arguments: Mapping[str, Any]) -> Violation | None:
 
 def _entry_point(arguments: Mapping[str, Any], wanted: re.Pattern[str], must: str, do: str) -> Violation | None:
     callback = _udf(arguments)
-    text = None if callback is None else callback.udf_literals.get("udf")
+    text = None if callback is None else callback.udf_known.get("udf")
     found = wanted.search(text) if isinstance(text, str) else None
     return None if found is None else Violation(must, found[1], do)
 
