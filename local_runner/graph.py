@@ -153,7 +153,7 @@ class Scope:
         try:
             process = predefined(node)
             if process is not None:
-                result = call_process(process, arguments, execution)
+                result = call_process(process, self._with_callbacks(process, arguments, path), execution)
             else:
                 result = self._call_definition(node, arguments, path)
             if isinstance(result, xr.DataArray):
@@ -167,6 +167,17 @@ class Scope:
         if isinstance(result, xr.DataArray):
             return inherit(result, _cubes(arguments))
         return result
+
+    def _with_callbacks(self, process: Process, arguments: dict[str, Any], path: str) -> dict[str, Any]:
+        """Arguments with functions for the process graphs that came as values of parameters."""
+        found = dict(arguments)
+        for name, value in arguments.items():
+            handed = process.parameters[name].callback_parameters if name in process.parameters else None
+            if handed is not None and isinstance(value, dict) and "process_graph" in value:
+                graph = Graph.read(value["process_graph"], self.graph.depth + 1, f"{path}/")
+                graph.check(frozenset((*self.parameters, *handed)), self.surroundings, f"{path}/")
+                found[name] = GraphCallback(graph, self, path)
+        return found
 
     def _call_definition(self, node: Node, arguments: dict[str, Any], path: str) -> Any:
         definition = self.surroundings.definitions[node.namespace, node.process_id]

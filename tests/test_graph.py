@@ -367,3 +367,15 @@ class TestObserver:
     def test_what_it_returns_is_the_value(self, calls):
         assert watched(graph(a=("note", {"x": 1}), b=("note", {"x": node("a")})), Watching(a=7)) == 7
         assert values(calls) == [7]
+
+
+def test_process_graph_as_value_of_a_parameter():
+    whole = graph(a=("array_apply", {"data": [1, -2], "process": parameter("each")}))
+    each = callback(b=("absolute", {"x": parameter("x")}))
+    assert evaluate(whole, {"each": each}) == [1, 2]
+
+
+def test_process_graph_as_value_of_a_parameter_is_checked():
+    whole = graph(a=("array_apply", {"data": [1], "process": parameter("each")}))
+    with pytest.raises(OpenEOError, match=r"^ProcessUnsupported: .*instead got 'absolut'.*\(node a/b\)$"):
+        evaluate(whole, {"each": callback(b=("absolut", {"x": parameter("x")}))})

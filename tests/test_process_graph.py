@@ -51,7 +51,7 @@ pytestmark = pytest.mark.usefixtures("calls")
             graph(a=("each", {"data": [], "process": {"x": 1}})),
             "ProcessParameterInvalid",
             "a",
-            "The argument 'process' of each must be an instance of Callback",
+            "The argument 'process' of each must be a process graph",
         ),
         (graph(a=("note", {"x": node("b")})), "ProcessGraphInvalid", "a", "from_node must name a node of the same graph"),
         (graph(a=("note", {"x": [{"k": node("b")}]})), "ProcessGraphInvalid", "a", "from_node must name a node"),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _NO_VALUE: Final = object()
+_OF_CLASSES: Final = {"an instance of DataArray": "a data cube", "an instance of Callback": "a process graph"}
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Process:
         try:
             self.parameters[name].adapter.validate_python(_without_cubes(value))
         except ValidationError as error:
-            reasons = tuple(dict.fromkeys(e["msg"].removeprefix("Input should be ") for e in error.errors()))
+            reasons = tuple(dict.fromkeys(_in_words(e["msg"]) for e in error.errors()))
             must = f"The argument {name!r} of {self.id} must be {' or '.join(reasons)}"
             raise OpenEOError("ProcessParameterInvalid", must, got=value) from None
 
@@ -97,6 +98,12 @@ def registry() -> Mapping[str, Process]:
                 process = _process(name.rstrip("_"), function)
                 found[process.id] = process
     return types.MappingProxyType(found)
+
+
+def _in_words(message: str) -> str:
+    """What pydantic wants, in the words of openEO."""
+    wanted = message.removeprefix("Input should be ")
+    return _OF_CLASSES.get(wanted, wanted)
 
 
 def _without_cubes(value: Any) -> Any:

@@ -17,6 +17,10 @@ Method = Literal[
 ]  # fmt: skip
 
 
+_COARSEST = 1e6
+"""In units of the projection: beyond it there is no grid to speak of."""
+
+
 @on_x_and_y
 def resample_spatial(
     data: Cube,
@@ -73,8 +77,8 @@ def resample_cube_spatial(data: Cube, target: Cube, method: Method = "near") -> 
 
 def _resolution(resolution: Number | list[Number]) -> tuple[float, float]:
     pair = resolution if isinstance(resolution, list) else [resolution, resolution]
-    if len(pair) != 2 or any(not math.isfinite(r) or r < 0 for r in pair):
-        must = "resolution must be one number or [x, y], not negative"
+    if len(pair) != 2 or any(not 0 <= r <= _COARSEST for r in pair):
+        must = f"resolution must be one number or [x, y], from 0 to {_COARSEST:.0e}"
         raise OpenEOError("ProcessParameterInvalid", must, got=resolution)
     return float(pair[0]), float(pair[1])
 
