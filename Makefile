@@ -30,7 +30,7 @@ backend:
 	$(PYTHON) -m venv .venv-backend
 	.venv-backend/bin/python -m pip install --quiet --upgrade pip uv
 	.venv-backend/bin/uv pip install --quiet --python .venv-backend/bin/python -e . --group tests --group backend
-	.venv-backend/bin/python -m pytest tests/udfs tests/contract tests/analyses tests/test_udf_chunks.py
+	.venv-backend/bin/python -m pytest tests/udfs tests/contract tests/analyses tests/udf/test_chunks.py
 
 benchmark: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/coherence.py

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import TaskID
 
-    from local_runner.workers import Report
+    from local_runner.compute.workers import Report
 
 CANCELLED = 130
 

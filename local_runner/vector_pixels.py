@@ -23,7 +23,7 @@ from dask.array.core import elemwise
 from local_runner.cube import BANDS, COORDINATE_BANDS, X, Y, crs_of, labels, require_spatial, spacing
 from local_runner.errors import OpenEOError
 from local_runner.execution import PlanningWarning
-from local_runner.gdal_lock import GDAL_LOCK
+from local_runner.files.gdal_lock import GDAL_LOCK
 from local_runner.vector import LONLAT, Geometries, projected
 
 if TYPE_CHECKING:

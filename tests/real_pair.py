@@ -13,7 +13,7 @@ import dask.array as da
 import numpy as np
 from pyproj import CRS
 
-from local_runner.raster_writer import Target, write_geotiff
+from local_runner.files.raster_writer import Target, write_geotiff
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "s1_amsterdam_pair"
 SHAPE = (84, 338)

@@ -11,7 +11,7 @@ import dask.array as da
 import pystac
 
 from local_runner.demo.simulator import LINE_INTERVAL_S, LINE_SPACING_M, RANGE_SPACING_M, SLANT_RANGE_FIRST_M
-from local_runner.raster_writer import Target, write_geotiff
+from local_runner.files.raster_writer import Target, write_geotiff
 from local_runner.stac import footprint
 from local_runner.stac.files import GEOTIFF
 from local_runner.stac.metadata import extensions
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from local_runner.demo.simulator import Float32, Scene
-    from local_runner.raster_writer import Written
+    from local_runner.files.raster_writer import Written
 
 _DATACUBE: Final = "https://stac-extensions.github.io/datacube/v2.3.0/schema.json"
 _UNITS: Final = {"i_VV": "1", "q_VV": "1", "grid_lat": "degree", "grid_lon": "degree", "reference_phase": "rad"}

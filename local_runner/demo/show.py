@@ -16,9 +16,9 @@ from local_runner.demo.catalogue import write_catalogue
 from local_runner.demo.compare import compare, expected_coherence, table
 from local_runner.demo.simulator import CLASSES, simulate
 from local_runner.errors import OpenEOError
+from local_runner.files.raster import open_lazy
 from local_runner.jobs.run import run
 from local_runner.pairs import collection_dates, pairs
-from local_runner.raster import open_lazy
 from local_runner.report.comparison import comparison
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.table import Table
 
+    from local_runner.compute.workers import Report
     from local_runner.demo.simulator import Scene
     from local_runner.jobs.run import Result
-    from local_runner.workers import Report
 
 PROJECTION: Final = 32632
 RESOLUTION_M: Final = 20.0

@@ -143,7 +143,7 @@ def require_trusted(nodes: Mapping[str, Any], called: Mapping[str, Any], *, unsa
     if not texts:
         return
     from local_runner.sandbox.udf import require_sandbox  # noqa: PLC0415  (brings the openEO client)
-    from local_runner.udf import is_of_collection  # noqa: PLC0415
+    from local_runner.udf.call import is_of_collection  # noqa: PLC0415
 
     for text in texts:
         if isinstance(text, str) and not is_of_collection(text):

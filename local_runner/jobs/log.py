@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TextIO
 
+    from local_runner.compute.workers import Report
     from local_runner.execution import UdfCalls
     from local_runner.nodes import Node
-    from local_runner.workers import Report
 
 NAME: Final = "log.jsonl"
 _LOGGER: Final = logging.getLogger("local_runner")

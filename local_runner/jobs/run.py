@@ -19,6 +19,7 @@ import rasterio
 
 from local_runner.access import is_remote, locate, public_href
 from local_runner.budget import budget_of
+from local_runner.compute.workers import silent
 from local_runner.errors import OpenEOError
 from local_runner.graph import evaluate_with
 from local_runner.jobs import assemble, commit, inputs, log, readme
@@ -28,7 +29,6 @@ from local_runner.planning import require_budget
 from local_runner.redaction import redact
 from local_runner.stac.metadata import public
 from local_runner.stac.write import Provenance, save
-from local_runner.workers import silent
 
 if TYPE_CHECKING:
     import os
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from local_runner.access import Access
+    from local_runner.compute.workers import Report, Workers
     from local_runner.execution import Execution
     from local_runner.jobs.scheduling import Scheduling
-    from local_runner.workers import Report, Workers
 
 _LIBRARIES: Final = ("openeo-sar", "xarray", "numpy", "rasterio")
 

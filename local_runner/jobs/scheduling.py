@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 
 import dask
 
+from local_runner.compute.workers import Report, Threads, Workers, available, silent
 from local_runner.errors import LimitExceededError, OpenEOError
-from local_runner.workers import Report, Threads, Workers, available, silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +83,7 @@ def started(chosen: Scheduling, report: Report = silent) -> Iterator[Workers]:
         elif chosen.scheduler == "threads":
             yield Threads(chosen.workers, report, memory=chosen.memory)
         else:
-            from local_runner.cluster import Cluster  # noqa: PLC0415  (brings cloudpickle)
+            from local_runner.compute.cluster import Cluster  # noqa: PLC0415  (brings cloudpickle)
 
             client = opened.enter_context(_connected(chosen) if chosen.is_address else _processes(chosen))
             _require_suitable(client)
@@ -117,7 +117,7 @@ def _local_cluster(chosen: Scheduling, folder: str) -> LocalCluster:
             silence_logs=logging.CRITICAL,  # errors of tasks come back as what they are, and are told once
             scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # without a dashboard it still answers by HTTP
             local_directory=folder,
-            preload="local_runner.cluster",
+            preload="local_runner.compute.cluster",
         )
     except RuntimeError as error:
         do = "Take fewer workers, or run with --scheduler threads"
@@ -128,7 +128,7 @@ def _local_cluster(chosen: Scheduling, folder: str) -> LocalCluster:
 def _connected(chosen: Scheduling) -> Iterator[Client]:
     from distributed import Client  # noqa: PLC0415  (0.5 s)
 
-    from local_runner.cluster import unreachable  # noqa: PLC0415
+    from local_runner.compute.cluster import unreachable  # noqa: PLC0415
 
     try:
         _require_answer(chosen.scheduler)

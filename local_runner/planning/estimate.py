@@ -4,7 +4,7 @@ Memory is the sum of four parts:
 
 * base: the process with its libraries, the block cache of GDAL and what compression needs;
 * held: results that wait for others. The tasks of the result are gone through in the order in which a run does them, block
-  by block of the files (`local_runner.blocks`); a chunk is held from the task that makes it to the last that needs it;
+  by block of the files (`local_runner.compute.blocks`); a chunk is held from the task that makes it to the last that needs it;
 * working: what each worker makes, the result of a task, or a chunk of a UDF with temporaries and result;
 * geometry: positions of the samples, which geocoding keeps.
 
@@ -22,7 +22,7 @@ import numpy as np
 from dask.array import chunk
 from dask.core import get_dependencies
 
-from local_runner.blocks import in_order, outputs_of
+from local_runner.compute.blocks import in_order, outputs_of
 from local_runner.planning.plan import Memory
 from local_runner.stac.planned import READ
 
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     import dask.array as da
     from dask.highlevelgraph import HighLevelGraph
 
-    from local_runner.blocks import Plan as BlockPlan
+    from local_runner.compute.blocks import Plan as BlockPlan
     from local_runner.execution import UdfCalls
     from local_runner.jobs.scheduling import Scheduling
 
 BASE_BYTES: Final = 260 * 2**20
 """A process that has imported everything and opened its files."""
 CACHE_BYTES: Final = 128 * 2**20
-"""Block cache of GDAL (`GDAL_CACHEMAX` of `local_runner.raster`), full after the first rows of a large image."""
+"""Block cache of GDAL (`GDAL_CACHEMAX` of `local_runner.files.raster`), full after the first rows of a large image."""
 COMPILER_BYTES: Final = 110 * 2**20
 """What numba adds to a process that geocodes."""
 UDF_COPIES: Final = 0.5
@@ -56,7 +56,7 @@ _READS: Final = (READ, "read-")
 
 
 class _Needs(NamedTuple):
-    """A task as `local_runner.blocks` orders it."""
+    """A task as `local_runner.compute.blocks` orders it."""
 
     dependencies: tuple[Hashable, ...]
 

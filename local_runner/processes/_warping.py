@@ -16,7 +16,7 @@ from pyproj import CRS, Transformer
 
 from local_runner.cube import X, Y, crs_of, labels, same_grid, spacing, with_crs, with_steps
 from local_runner.errors import OpenEOError
-from local_runner.gdal_lock import GDAL_LOCK
+from local_runner.files.gdal_lock import GDAL_LOCK
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,7 @@ from local_runner.errors import OpenEOError
 from local_runner.execution import Execution
 from local_runner.processes._callbacks import array_of, array_result, constant, dressed, reduced, values_of
 from local_runner.processes._types import Cube, OnArray, OnValue
-from local_runner.udf_chunks import Chunks, run_over_chunks, udf_of
+from local_runner.udf.chunks import Chunks, run_over_chunks, udf_of
 
 
 def apply(data: Cube, process: OnValue, context: Any = None, *, execution: Execution) -> Cube:

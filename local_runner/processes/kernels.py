@@ -6,12 +6,12 @@ import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
+from local_runner.compute.tiling import Tile, map_tiles
 from local_runner.convolution import convolve_valid
 from local_runner.cube import X, Y, require_spatial
 from local_runner.errors import OpenEOError
 from local_runner.processes._axes import on_x_and_y
 from local_runner.processes._types import Cube, Number
-from local_runner.tiling import Tile, map_tiles
 
 _PAD_MODES: dict[str, Literal["edge", "symmetric", "reflect", "wrap"]] = {
     "replicate": "edge",

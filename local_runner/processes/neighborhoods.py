@@ -12,7 +12,7 @@ from local_runner.processes import _parts
 from local_runner.processes._callbacks import array_result, dressed, values_of
 from local_runner.processes._masking import Replacement, replaced
 from local_runner.processes._types import Cube, OnArray
-from local_runner.udf_chunks import Chunks, run_over_chunks, udf_of
+from local_runner.udf.chunks import Chunks, run_over_chunks, udf_of
 from local_runner.vector import read_geometries
 from local_runner.vector_pixels import Pixels, Window
 

@@ -7,7 +7,7 @@ import xarray as xr
 from local_runner.cube import X, Y
 from local_runner.errors import OpenEOError
 from local_runner.execution import Execution
-from local_runner.udf_chunks import Chunks, make_udf, run_over_chunks
+from local_runner.udf.chunks import Chunks, make_udf, run_over_chunks
 
 
 def run_udf(

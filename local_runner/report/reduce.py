@@ -17,7 +17,7 @@ from pyproj import CRS
 from rasterio.windows import Window
 
 from local_runner.errors import OpenEOError
-from local_runner.raster import GDAL_OPTIONS, Reader
+from local_runner.files.raster import GDAL_OPTIONS, Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

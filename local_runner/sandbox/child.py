@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from local_runner.errors import OpenEOError
-    from local_runner.udf import Udf
+    from local_runner.udf.call import Udf
 
 STATUS = "=i?"
 """What is said of a request: status of its child, and whether the sandbox can be used again."""
@@ -96,7 +96,7 @@ def _warm_up() -> None:
     import xarray as xr  # noqa: PLC0415
 
     from local_runner.sandbox import wire  # noqa: PLC0415
-    from local_runner.udf import Udf  # noqa: PLC0415
+    from local_runner.udf.call import Udf  # noqa: PLC0415
 
     chunk = xr.DataArray(np.zeros((1, 1), np.float32), {"x": [0.0]}, ("y", "x"))
     wire.describe(Udf(_OWN, {})(wire.labelled(chunk.values, wire.describe(chunk)), "warm-up"))
@@ -129,7 +129,7 @@ def _serve(control: socket.socket, descriptors: list[int]) -> int:
 @lru_cache(maxsize=16)
 def _udf(text: str) -> Udf:
     """The UDF of a text, which is not run; modules of well-known libraries that it names are imported for all its chunks."""
-    from local_runner.udf import Udf  # noqa: PLC0415
+    from local_runner.udf.call import Udf  # noqa: PLC0415
 
     nodes = list(ast.walk(ast.parse(text)))
     names = {a.name for node in nodes if isinstance(node, ast.Import) for a in node.names}

@@ -1,4 +1,4 @@
-"""UDFs of strangers: `udf_for` gives an object like `local_runner.udf.Udf` that runs the text in a sandbox where it must."""
+"""UDFs of strangers: `udf_for` gives what looks like a `local_runner.udf.call.Udf` and runs the text in a sandbox."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from local_runner.errors import OpenEOError, Quoted, UdfError
 from local_runner.sandbox import command, replies, wire
 from local_runner.sandbox.files import Files
-from local_runner.udf import NO_DATA, Udf, is_of_collection, name_of
+from local_runner.udf.call import NO_DATA, Udf, is_of_collection, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

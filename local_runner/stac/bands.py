@@ -15,13 +15,13 @@ from urllib.parse import unquote, urlsplit
 
 from local_runner.access import is_remote
 from local_runner.errors import LimitExceededError, OpenEOError
-from local_runner.raster import Header
+from local_runner.files.raster import Header
 from local_runner.stac.file_names import known_band, without_date
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from local_runner.netcdf_reader import NetcdfHeader
+    from local_runner.files.netcdf_reader import NetcdfHeader
     from local_runner.stac.walk import Found
 
 MAX_ASSETS: Final = 200

@@ -13,8 +13,8 @@ from pyproj import CRS
 
 from local_runner.cube import BANDS, T, X, Y, crs_of, spacing
 from local_runner.errors import OpenEOError
-from local_runner.netcdf_writer import File, write_netcdf
-from local_runner.raster_writer import Target, Written, write_geotiff
+from local_runner.files.netcdf_writer import File, write_netcdf
+from local_runner.files.raster_writer import Target, Written, write_geotiff
 from local_runner.stac import footprint
 from local_runner.stac.bands import COORDINATES, LATITUDE, LONGITUDE, STATIC
 from local_runner.stac.metadata import is_plain, meaning_of, safe_name
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
+    from local_runner.compute.workers import Workers
     from local_runner.stac.groups import Group
-    from local_runner.workers import Workers
 
 COG: Final = "image/tiff; application=geotiff; profile=cloud-optimized"
 GEOTIFF: Final = "image/tiff; application=geotiff"

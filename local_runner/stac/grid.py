@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import dask.array as da
     from numpy.typing import NDArray
 
-    from local_runner.netcdf_reader import NetcdfHeader
-    from local_runner.raster import Header
+    from local_runner.files.netcdf_reader import NetcdfHeader
+    from local_runner.files.raster import Header
 
 _NEAR: Final = 100_000
 _EDGES: Final = ("west", "south", "east", "north")

@@ -21,7 +21,7 @@ from local_runner.access import public_href
 from local_runner.cube import BANDS, T, X, Y, parse_crs, to_time
 from local_runner.errors import DataError, InternalError, LimitExceededError, OpenEOError
 from local_runner.execution import PlanningWarning
-from local_runner.raster import BAND_LIMIT, ROWS, Header
+from local_runner.files.raster import BAND_LIMIT, ROWS, Header
 from local_runner.stac.bands import Layer, addresses, is_netcdf
 from local_runner.stac.source import Source
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from local_runner import netcdf_reader, raster
 from local_runner.access import is_remote
 from local_runner.errors import DataError
-from local_runner.netcdf_reader import NetcdfHeader
+from local_runner.files import netcdf_reader, raster
+from local_runner.files.netcdf_reader import NetcdfHeader
 from local_runner.stac import grid as grids
 from local_runner.stac.bands import addresses, is_netcdf
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from local_runner.access import Access
-    from local_runner.raster import Header
+    from local_runner.files.raster import Header
     from local_runner.stac.bands import Layer
     from local_runner.stac.walk import Found
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from local_runner.workers import Workers
+    from local_runner.compute.workers import Workers
 
 _JSON: Final = "application/json"
 _GEOJSON: Final = "application/geo+json"

@@ -18,9 +18,9 @@ from openeo.metadata import Band, BandDimension, CubeMetadata
 
 from local_runner import catalog, evaluate, parameters
 from local_runner.check import check
+from local_runner.check.udf_lint import UDF_MODULES, context_keys, declared_dependencies
 from local_runner.profiles import ProfileWarning, profile_names
 from local_runner.sync import sync
-from local_runner.udf_lint import UDF_MODULES, context_keys, declared_dependencies
 
 ROOT = Path(__file__).parents[2]
 GRAPHS = sorted((ROOT / "process_graphs").glob("[!_]*.json"))

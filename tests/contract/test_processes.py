@@ -9,8 +9,8 @@ import pytest
 
 from local_runner import catalog, evaluate
 from local_runner.check import check
+from local_runner.check.graph_lint import official_ids
 from local_runner.errors import OpenEOError
-from local_runner.graph_lint import official_ids
 from local_runner.processes import registry
 
 SPECS = Path(__file__).parents[3] / "shared" / "openeo-processes" / "specs"

@@ -9,7 +9,7 @@ import pytest
 
 from local_runner.demo.catalogue import write_catalogue
 from local_runner.demo.simulator import Scene, simulate
-from local_runner.raster import Reader
+from local_runner.files.raster import Reader
 
 
 @pytest.fixture(scope="module")

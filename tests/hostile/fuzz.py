@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from local_runner import netcdf_probe, netcdf_reader, raster
 from local_runner.errors import OpenEOError
+from local_runner.files import netcdf_probe, netcdf_reader, raster
 from tests.hostile.files import mutated
 
 

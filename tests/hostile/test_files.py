@@ -7,9 +7,9 @@ import sys
 import h5py
 import pytest
 
-from local_runner import netcdf_probe, netcdf_reader, raster
 from local_runner.cube import parse_crs
 from local_runner.errors import DataError, LimitExceededError, OpenEOError
+from local_runner.files import netcdf_probe, netcdf_reader, raster
 from tests.hostile.files import netcdf, samples, tiff
 from tests.hostile.server import served
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from local_runner import evaluate, limits
+from local_runner import evaluate, limits, work
 from local_runner.errors import LimitExceededError, OpenEOError
 from tests.graphs import ONE, callback, definition, graph, node, parameter, with_processes
 
@@ -14,8 +14,8 @@ pytestmark = pytest.mark.usefixtures("bounded_memory", "low_limits")
 @pytest.fixture
 def low_limits(monkeypatch):
     """A tenth of the calls and elements: what is counted does not depend on the number."""
-    for name in ("MAX_CALLS", "MAX_WORK", "MAX_LENGTH"):
-        monkeypatch.setattr(limits, name, getattr(limits, name) // 10)
+    for module, name in ((work, "MAX_CALLS"), (work, "MAX_WORK"), (limits, "MAX_LENGTH")):
+        monkeypatch.setattr(module, name, getattr(module, name) // 10)
 
 
 def text_of(length):

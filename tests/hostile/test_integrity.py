@@ -6,9 +6,9 @@ import logging
 import numpy as np
 import pytest
 
-from local_runner import integrity
 from local_runner.errors import DataError
-from local_runner.integrity import require_checksum
+from local_runner.files import integrity
+from local_runner.files.integrity import require_checksum
 from tests.hostile.files import netcdf, samples, tiff
 from tests.stac.catalogues import asset, cube, item, write
 

@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from local_runner.compute.workers import silent
 from local_runner.demo.catalogue import write_catalogue
 from local_runner.demo.simulator import simulate
 from local_runner.jobs import log
 from local_runner.jobs.run import run
-from local_runner.workers import silent
 
 PAIRS = [["2024-08-09", "2024-08-21"]]
 

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from distributed import Client, LocalCluster
 
-from local_runner.blocks import plan_of
-from local_runner.cluster import Cluster, parts_of, shared_tasks
+from local_runner.compute.blocks import plan_of
+from local_runner.compute.cluster import Cluster, parts_of, shared_tasks
+from local_runner.compute.workers import Threads, Workers
 from local_runner.demo.catalogue import write_catalogue
 from local_runner.demo.simulator import simulate
 from local_runner.errors import LimitExceededError, OpenEOError
+from local_runner.files.raster_writer import Target, write_geotiff
 from local_runner.jobs import scheduling
 from local_runner.jobs.run import run
-from local_runner.raster_writer import Target, write_geotiff
-from local_runner.workers import Threads, Workers
 
 PAIRS = [["2024-08-09", "2024-08-21"], ["2024-08-21", "2024-09-02"]]
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import rasterio
 
-from local_runner import netcdf_reader, raster, udf
+from local_runner.files import netcdf_reader, raster
+from local_runner.udf import call as udf
 from tests.planning import write_stack
 
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from local_runner import catalog
-from local_runner import udf as udfs
 from local_runner.cube import labels
 from local_runner.errors import OpenEOError
 from local_runner.graph import evaluate
 from local_runner.planning import explain
+from local_runner.udf import call as udfs
 from tests.planning import DAYS, LINES, METADATA, PAIRS, SAMPLES, UDF, changed, process, with_udf
 
 COHERENCE = ["coherence_20240809_20240821", "coherence_20240902_20240809"]

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.image import imread
 
 from local_runner.errors import OpenEOError
-from local_runner.raster_writer import Target, write_geotiff
+from local_runner.files.raster_writer import Target, write_geotiff
 from local_runner.report.comparison import comparison
 
 

@@ -7,7 +7,7 @@ from affine import Affine
 from pyproj import CRS
 
 from local_runner.errors import OpenEOError
-from local_runner.raster_writer import Target, write_geotiff
+from local_runner.files.raster_writer import Target, write_geotiff
 from local_runner.report import reduce
 from tests.report.files import UTM, write
 

@@ -10,7 +10,7 @@ from local_runner.jobs.assemble import require_trusted
 from local_runner.profiles import load_profile
 from local_runner.sandbox import command, pool
 from local_runner.sandbox.udf import SandboxedUdf, SandboxWarning, require_sandbox, udf_for
-from local_runner.udf import Udf
+from local_runner.udf.call import Udf
 from tests.processes import graph, make_cube, node, parameter, unreadable
 from tests.sandbox import chunk, text_of, udf
 

@@ -23,7 +23,7 @@ from local_runner.profiles import load_profile
 from local_runner.sandbox import pool, usage
 from local_runner.sandbox.limits import Limits
 from local_runner.sandbox.udf import SandboxedUdf
-from local_runner.udf import NO_DATA, Udf
+from local_runner.udf.call import NO_DATA, Udf
 from tests.processes import graph, make_cube, node, parameter
 from tests.sandbox import SMALL, alive, chunk, needs_bubblewrap, text_of, udf
 

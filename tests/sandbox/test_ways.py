@@ -37,7 +37,7 @@ def never_here(monkeypatch):
         raise AssertionError("a UDF ran here")
 
     for name in ("run_udf_code", "load_module_from_string", "Udf.__call__", "Udf.declared_bands"):
-        monkeypatch.setattr(f"local_runner.udf.{name}", fail)
+        monkeypatch.setattr(f"local_runner.udf.call.{name}", fail)
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import xarray as xr
 
 from local_runner import cube as cubes
 from local_runner.callback import CallbackOutline
+from local_runner.check.udf_lint import declared_dependencies
 from local_runner.processes import registry
 from local_runner.profiles import Rules, Violation
-from local_runner.udf_lint import declared_dependencies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,7 +3,7 @@
 Reads netCDF-4, which is HDF5, by h5py and nothing else: the netCDF library follows every link before anybody can judge
 it. A file is walked link by link first: what leads out of the file (external links, external storage, virtual data
 sets), soft links, which can form cycles, filters that would be loaded as plugins, and sizes beyond the limits of
-`local_runner.raster` are refused. Not here: classic netCDF, packed values, variables with other dims than (t,) y, x.
+`local_runner.files.raster` are refused. Not here: classic netCDF, packed values, variables with other dims than (t,) y, x.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from xarray.backends.locks import HDF5_LOCK
 
 from local_runner.cube import T, X, Y, parse_crs
 from local_runner.errors import DataError, LimitExceededError, OpenEOError
-from local_runner.integrity import require_checksum
-from local_runner.netcdf_probe import MAX_OBJECTS, require_sound
-from local_runner.raster import BAND_LIMIT, BLOCK_LIMIT, CHUNK_LIMIT, ROWS
+from local_runner.files.integrity import require_checksum
+from local_runner.files.netcdf_probe import MAX_OBJECTS, require_sound
+from local_runner.files.raster import BAND_LIMIT, BLOCK_LIMIT, CHUNK_LIMIT, ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """Who computes the blocks of a plan: the caller itself, or threads of this process. Results come in the order of the plan.
 
 However many compute, blocks are handed to one caller, who writes. Blocks under way are bounded in number, and by
-`memory` in bytes. Not here: other processes (`local_runner.cluster`).
+`memory` in bytes. Not here: other processes (`local_runner.compute.cluster`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Hashable, Iterable
 
-    from local_runner.blocks import Place, Plan
+    from local_runner.compute.blocks import Place, Plan
 
     Key = Hashable
     Block = tuple[Place, list[Any]]

@@ -15,7 +15,7 @@ import xarray as xr
 from local_runner.cube import BANDS, T, X, Y, crs_of, labels, with_crs
 from local_runner.errors import OpenEOError, UdfError
 from local_runner.profiles import Profile, ProfileWarning
-from local_runner.udf import NO_DATA, Udf
+from local_runner.udf.call import NO_DATA, Udf
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,11 +9,11 @@ import pytest
 import rasterio
 import xarray as xr
 
-from local_runner import netcdf_writer
 from local_runner.cube import parse_crs, with_crs
 from local_runner.errors import DataError, LimitExceededError, OpenEOError
-from local_runner.netcdf_reader import open_variable, read_header
-from local_runner.netcdf_writer import File, write_netcdf
+from local_runner.files import netcdf_writer
+from local_runner.files.netcdf_reader import open_variable, read_header
+from local_runner.files.netcdf_writer import File, write_netcdf
 
 
 def samples(*shape):

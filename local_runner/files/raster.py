@@ -2,7 +2,7 @@
 
 Only the GTiff driver is used, without sidecar files, and the header is judged before a pixel is read. A file without
 georeferencing gets the identity transform; nobody is warned, since radar geometry has none. Scale and offset are not
-applied. Not here: writing (`local_runner.raster_writer`), and what the grid means (`local_runner.stac.read`).
+applied. Not here: writing (`local_runner.files.raster_writer`), and what the grid means (`local_runner.stac.read`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from local_runner.errors import DataError, LimitExceededError, OpenEOError
-from local_runner.integrity import require_checksum
+from local_runner.files.integrity import require_checksum
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

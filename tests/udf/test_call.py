@@ -6,7 +6,7 @@ import xarray as xr
 
 from local_runner import catalog
 from local_runner.errors import LimitExceededError, UdfError
-from local_runner.udf import Udf, is_of_collection, name_of
+from local_runner.udf.call import Udf, is_of_collection, name_of
 
 HEAD = "import xarray as xr\nfrom typing import Any\n"
 ENTRY = "def apply_datacube(cube: xr.DataArray, context: dict[str, Any]) -> xr.DataArray:\n"

@@ -338,7 +338,7 @@ def test_mistakes_in_metadata(fields, where, code):
 
 
 def test_process_of_this_runner_only_is_a_warning(monkeypatch):
-    monkeypatch.setattr("local_runner.graph_lint.official_ids", lambda: frozenset({"add"}))
+    monkeypatch.setattr("local_runner.check.graph_lint.official_ids", lambda: frozenset({"add"}))
     graph = bare(a=("add", {"x": 1, "y": 2}), b=("pi", {}))
     graph["b"]["result"] = True
     (finding,) = check(graph)

@@ -16,14 +16,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from local_runner.compute.tiling import Tile, map_tiles
 from local_runner.cube import BANDS, DIMENSIONS, T, X, Y, iso, labels, require_spatial, spacing
 from local_runner.errors import LimitExceededError, OpenEOError, UdfError
 from local_runner.execution import Execution, UdfCalls
-from local_runner.planned_udf import PlannedUdf
 from local_runner.sandbox.udf import udf_for
-from local_runner.tiling import Tile, map_tiles
-from local_runner.udf import NO_DATA, Udf, as_float32
-from local_runner.udf_labels import Parent, ResultLabels
+from local_runner.udf.call import NO_DATA, Udf, as_float32
+from local_runner.udf.labels import Parent, ResultLabels
+from local_runner.udf.planned import PlannedUdf
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -4,10 +4,10 @@ import inspect
 import pytest
 
 from local_runner import catalog
+from local_runner.check.udf_lint import context_keys, declared_dependencies, lint, text_errors
 from local_runner.errors import OpenEOError
 from local_runner.limits import MAX_UDF
-from local_runner.udf import check_text
-from local_runner.udf_lint import context_keys, declared_dependencies, lint, text_errors
+from local_runner.udf.call import check_text
 
 UDF = """import numpy as np
 import xarray as xr

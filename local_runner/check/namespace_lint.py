@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from local_runner.access import public_href
-from local_runner.findings import Finding
+from local_runner.check.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -2,7 +2,7 @@
 
 `require_sound` asks; this file run as a script answers, one file per line, and lives as long as its parent. All
 metadata that the reader will need are touched: links, types, attributes, dimensions, the index of the chunks; no data are
-read and no link out of the file is followed. Not here: judging what is in a file (`local_runner.netcdf_reader`).
+read and no link out of the file is followed. Not here: judging what is in a file (`local_runner.files.netcdf_reader`).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A plan is cut into parts, blocks that follow each other, and each part goes to a worker as one task: it reads what it
 needs, the overlap with its neighbours once more, and sends back blocks ready to be written. What more than `SHARED` parts
 need is a task of its own. Tasks write nothing, so that those of a lost worker are done again by another. The caller has
-`AHEAD` parts per worker under way and writes. Not here: threads (`local_runner.workers`).
+`AHEAD` parts per worker under way and writes. Not here: threads (`local_runner.compute.workers`).
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ import cloudpickle
 import dask.config
 from dask._task_spec import DataNode
 
-from local_runner.blocks import Output, Place, Plan
+from local_runner.compute.blocks import Output, Place, Plan
+from local_runner.compute.workers import AHEAD, Workers
 from local_runner.errors import LimitExceededError, OpenEOError
-from local_runner.workers import AHEAD, Workers
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Hashable, Iterator, Sequence
 
     from distributed import Client, Future
 
-    from local_runner.blocks import Finish
-    from local_runner.workers import Block
+    from local_runner.compute.blocks import Finish
+    from local_runner.compute.workers import Block
 
     Key = Hashable
     Part = Sequence[Output]

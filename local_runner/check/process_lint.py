@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from local_runner import catalog
+from local_runner.check.findings import Finding
 from local_runner.errors import OpenEOError
-from local_runner.findings import Finding
 from local_runner.processes import registry
 
 if TYPE_CHECKING:

@@ -23,11 +23,11 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetWriter
 from rasterio.windows import Window
 
-from local_runner.blocks import plan_of
+from local_runner.compute.blocks import plan_of
+from local_runner.compute.workers import Threads, Workers, available
 from local_runner.errors import DataError, OpenEOError
-from local_runner.raster import GDAL_OPTIONS, Reader, root_of
-from local_runner.statistics import Noting, Statistics, add_spans
-from local_runner.workers import Threads, Workers, available
+from local_runner.files.raster import GDAL_OPTIONS, Reader, root_of
+from local_runner.files.statistics import Noting, Statistics, add_spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyproj import CRS
 
-    from local_runner.blocks import Place
-    from local_runner.statistics import Facts
+    from local_runner.compute.blocks import Place
+    from local_runner.files.statistics import Facts
 
 LEVEL: Final = 1
 _IDENTITY: Final = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)

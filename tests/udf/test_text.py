@@ -4,8 +4,8 @@ import pytest
 
 from local_runner.errors import LimitExceededError, OpenEOError, UdfError
 from local_runner.limits import MAX_UDF
-from local_runner.udf import Udf
-from local_runner.udf_text import check_dependencies, check_text
+from local_runner.udf.call import Udf
+from local_runner.udf.text import check_dependencies, check_text
 
 HEAD = "import xarray as xr\nfrom typing import Any\n"
 ENTRY = "def apply_datacube(cube: xr.DataArray, context: dict[str, Any]) -> xr.DataArray:\n"

@@ -10,8 +10,8 @@ from importlib.metadata import packages_distributions
 from typing import TYPE_CHECKING, Any, Final
 
 from local_runner import catalog
-from local_runner.findings import Finding
-from local_runner.udf_text import text_errors
+from local_runner.check.findings import Finding
+from local_runner.udf.text import text_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

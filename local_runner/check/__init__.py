@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from local_runner import catalog
 from local_runner.access import Access
+from local_runner.check.findings import Finding
+from local_runner.check.graph_lint import graph_findings, nodes_of
+from local_runner.check.namespace_lint import namespace_findings
+from local_runner.check.process_lint import example_findings, metadata_findings, parameter_findings
+from local_runner.check.udf_lint import lint
 from local_runner.errors import LimitExceededError, OpenEOError
 from local_runner.execution import Execution
-from local_runner.findings import Finding
-from local_runner.graph_lint import graph_findings, nodes_of
 from local_runner.limits import require_size
-from local_runner.namespace_lint import namespace_findings
-from local_runner.process_lint import example_findings, metadata_findings, parameter_findings
 from local_runner.profiles import DEFINITION, load_profile
 from local_runner.redaction import redacted, secrets_in
-from local_runner.udf_lint import lint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from local_runner import catalog
+from local_runner.check.findings import Finding
 from local_runner.errors import LimitExceededError, OpenEOError
-from local_runner.findings import Finding
 from local_runner.process_graph import Graph, Surroundings
 from local_runner.processes import registry
 from local_runner.suggestions import did_you_mean

@@ -18,7 +18,7 @@ from openeo.udf.xarraydatacube import XarrayDataCube
 
 from local_runner import catalog
 from local_runner.errors import LimitExceededError, OpenEOError, Quoted, UdfError
-from local_runner.udf_text import check_dependencies, check_text, missing
+from local_runner.udf.text import check_dependencies, check_text, missing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

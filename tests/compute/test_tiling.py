@@ -3,7 +3,7 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from local_runner.tiling import Tile, map_tiles
+from local_runner.compute.tiling import Tile, map_tiles
 
 SHAPE = (2, 23, 31)
 

@@ -12,12 +12,12 @@ from pyproj import CRS
 from rasterio._err import CPLE_BaseError
 from rasterio.errors import NotGeoreferencedWarning
 
-from local_runner import raster, raster_writer
+from local_runner.compute.workers import Threads, Workers
 from local_runner.errors import DataError, LimitExceededError, OpenEOError
-from local_runner.raster import open_bands, open_lazy, read_header
-from local_runner.raster_writer import Target, write_geotiff
-from local_runner.statistics import Statistics
-from local_runner.workers import Threads, Workers
+from local_runner.files import raster, raster_writer
+from local_runner.files.raster import open_bands, open_lazy, read_header
+from local_runner.files.raster_writer import Target, write_geotiff
+from local_runner.files.statistics import Statistics
 
 UTM = CRS.from_epsg(32631)
 GRID = Affine(20, 0, 500_000, 0, -20, 5_800_000)

@@ -1,7 +1,7 @@
 """The one writer of netCDF: one variable per band, CF-1.11, compressed by zlib level 1, read back and compared.
 
 In map geometry the variables name their grid mapping, in radar geometry their latitude and longitude, which stand in the
-file once. Not here: reading netCDF as input of a graph (`local_runner.netcdf_reader`).
+file once. Not here: reading netCDF as input of a graph (`local_runner.files.netcdf_reader`).
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ import netCDF4
 import numpy as np
 import xarray as xr
 
-from local_runner.blocks import ROWS, plan_of
+from local_runner.compute.blocks import ROWS, plan_of
+from local_runner.compute.workers import Threads, Workers, available
 from local_runner.cube import BANDS, T, X, Y, crs_of, with_crs
 from local_runner.errors import OpenEOError
-from local_runner.netcdf_reader import LOCK
-from local_runner.raster_writer import Written, multihash, storage_failed, stored_dtype, take_sample
-from local_runner.statistics import Noting, add_spans
-from local_runner.workers import Threads, Workers, available
+from local_runner.files.netcdf_reader import LOCK
+from local_runner.files.raster_writer import Written, multihash, storage_failed, stored_dtype, take_sample
+from local_runner.files.statistics import Noting, add_spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from local_runner.blocks import Place
-    from local_runner.statistics import Facts
+    from local_runner.compute.blocks import Place
+    from local_runner.files.statistics import Facts
 
 CONVENTIONS: Final = "CF-1.11"
 _RADAR_AXES: Final = {

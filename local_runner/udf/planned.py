@@ -18,7 +18,7 @@ from local_runner.cube import BANDS, T, labels, to_time
 from local_runner.errors import InternalError, OpenEOError
 from local_runner.execution import PlanningWarning
 from local_runner.stac.groups import PAIR_BAND
-from local_runner.udf import Udf, is_of_collection
+from local_runner.udf.call import Udf, is_of_collection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
