@@ -98,7 +98,7 @@ def test_numbers_do_not_grow():
 
 def test_cube_of_too_many_chunks_is_refused(monkeypatch):
     cube = xr.DataArray(np.zeros((64, 64)), dims=("y", "x")).chunk(1)
-    monkeypatch.setattr(limits, "MAX_CHUNKS", 4095)
+    monkeypatch.setattr(work, "MAX_CHUNKS", 4095)
     with pytest.raises(
         LimitExceededError, match=r"^ArrayTooLarge: A cube must have at most 4095 chunks, instead got 4096"
     ):
