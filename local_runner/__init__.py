@@ -26,6 +26,11 @@ _HOME = {
 }
 
 
+def __dir__() -> list[str]:
+    """All public names, also those that are not imported yet."""
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     """Import on first use: `openeo-sar --help` must not wait for xarray."""
     if name not in _HOME:

@@ -122,7 +122,7 @@ class Access:
             _refuse(
                 "A remote address must be https",
                 public_href(url),
-                f"Name host and port: --allow-host {_authority(url)}",
+                f"Use https, or allow plain http by --allow-host {_authority(url)}",
             )
         return url
 
@@ -237,11 +237,17 @@ def parse_json(data: bytes, where: str) -> dict[str, Any]:
     except RecursionError:
         raise DataError("DataCorrupt", f"{where} must not be nested more than {JSON_DEPTH} deep") from None
     except ValueError as error:
-        must = f"{where} must be a JSON document ({error})"
+        must = f"{where} must be JSON; {_fault(error)}"
         raise DataError("DataCorrupt", must, do="Repair or download it again") from None
     if not isinstance(found, dict):
         raise DataError("DataCorrupt", f"{where} must hold a JSON object", got=type(found).__name__)
     return found
+
+
+def _fault(error: ValueError) -> str:
+    """What is wrong with a text that is no JSON, and where as far as that is known."""
+    place = f"line {error.lineno}, column {error.colno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else ""
+    return place or str(error)
 
 
 def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import xarray as xr
 from local_runner import parameters, schemas
 from local_runner.access import Access
 from local_runner.callback import CallbackOutline
-from local_runner.errors import OpenEOError
+from local_runner.errors import DataError, OpenEOError
 from local_runner.limits import MAX_GRAPH
 from local_runner.suggestions import did_you_mean
 
@@ -65,7 +65,8 @@ def text_hash(text: str) -> str:
 def load(process: str | Path | Mapping[str, Any], access: Access | None = None) -> dict[str, Any]:
     """Process object of an id of the collection, a path or https URL of a process JSON, a bare graph or a process object.
 
-    Raises `ProcessUnsupported` for an unknown id, `FileNotFound` and `ProcessGraphInvalid` for a file that is no process.
+    Raises `ProcessUnsupported` for an unknown id, `FileNotFound` and `ProcessGraphInvalid` for a file that is no process;
+    such a file is the caller's own to mend, and no fault of the data.
     """
     if not isinstance(process, str | Path):
         bare = "process_graph" not in process
@@ -74,7 +75,7 @@ def load(process: str | Path | Mapping[str, Any], access: Access | None = None) 
     if text in ids():
         return _definition(json.loads(_files("process_graphs", ".json")[text].read_text(encoding="utf-8")), text)
     if _is_url(text) or text.endswith(".json") or "/" in text:
-        definition = _definition((access or Access(trusted=False)).naming(text).read_json(text, MAX_GRAPH), text)
+        definition = _definition(_read(text, (access or Access(trusted=False)).naming(text)), text)
         check_declaration(definition)
         return definition
     do = did_you_mean(text, ids(), most=1) or "`openeo-sar list` shows them"
@@ -101,7 +102,7 @@ def find(process_id: str, namespace: str | None, execution: Execution) -> dict[s
         if process_id == "load_collection":
             do = "Use load_stac with the path or URL of a STAC catalogue: there are no collections here"
         raise OpenEOError("ProcessUnsupported", "process_id must name a known process", got=process_id, do=do)
-    found = execution.access.naming(namespace).read_json(namespace, MAX_GRAPH)
+    found = _read(namespace, execution.access.naming(namespace))
     if isinstance(found.get("processes"), list):
         found = next((p for p in found["processes"] if isinstance(p, dict) and p.get("id") == process_id), found)
     if found.get("id") != process_id:
@@ -112,12 +113,25 @@ def find(process_id: str, namespace: str | None, execution: Execution) -> dict[s
     return definition
 
 
+def _read(where: str, access: Access) -> dict[str, Any]:
+    try:
+        return access.read_json(where, MAX_GRAPH)
+    except DataError as error:
+        if error.code == "DataCorrupt":
+            raise OpenEOError("ProcessGraphInvalid", error.must, do="Mend it there") from None
+        if error.code == "FileNotFound":
+            near = "" if "/" in where else did_you_mean(where.removesuffix(".json"), ids(), most=1)
+            raise OpenEOError("FileNotFound", error.must, got=error.got, do=near or error.do) from None
+        raise
+
+
 def _definition(found: Any, where: str) -> dict[str, Any]:
     if isinstance(found, dict) and isinstance(found.get("process_graph"), dict):
         return found
-    if isinstance(found, dict) and found and all(isinstance(n, dict) and "process_id" in n for n in found.values()):
+    if isinstance(found, dict) and any(isinstance(n, dict) and "process_id" in n for n in found.values()):
         return {"process_graph": found}
-    raise OpenEOError("ProcessGraphInvalid", "A process JSON must have a process_graph", got=where)
+    do = "Write a process object with a process_graph, or the graph itself: nodes with process_id and arguments"
+    raise OpenEOError("ProcessGraphInvalid", "A process JSON must have a process_graph", got=where, do=do)
 
 
 def _is_url(text: str) -> bool:

@@ -8,7 +8,6 @@ import signal
 import sys
 import time
 import warnings
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +15,12 @@ import click
 
 from local_runner.errors import OpenEOError
 from local_runner.options import EXPLAIN, RUN, ProcessGroup
+from local_runner.terminal import progress, warn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from rich.console import Console
-    from rich.progress import TaskID
-
-    from local_runner.compute.workers import Report
 
 CANCELLED = 130
 
@@ -65,7 +62,7 @@ class Program(click.Group):
 def cli(*, debug: bool) -> None:
     """SAR analyses as openEO processes: find them, run them here, and write the result as STAC."""
     del debug
-    warnings.showwarning = _warn
+    warnings.showwarning = warn
 
 
 def main() -> None:
@@ -76,37 +73,30 @@ def main() -> None:
 
 @cli.command("list")
 @click.option("--processes", is_flag=True, help="List the openEO processes that a graph may use instead.")
-def list_(*, processes: bool) -> None:
-    """List the processes of the collection."""
-    from rich.table import Table
+@click.argument("part", required=False, default="", metavar="[FILTER]")
+def list_(part: str, *, processes: bool) -> None:
+    """List the processes of the collection, or those with FILTER in their name."""
+    from local_runner.reference import listing
 
-    table = Table("process", "summary", box=None, header_style="bold", pad_edge=False)
-    for name, summary in sorted(_known().items() if processes else _collection().items()):
-        table.add_row(name, summary)
-    _console().print(table)
-
-
-def _collection() -> dict[str, str]:
-    from local_runner import catalog
-
-    return {name: str(catalog.load(name).get("summary", "")) for name in catalog.ids()}
-
-
-def _known() -> dict[str, str]:
-    from local_runner.processes import registry
-
-    return {name: (process.function.__doc__ or "").split("\n")[0] for name, process in registry().items()}
+    _console().print(listing(part, predefined=processes))
 
 
 @cli.command("describe")
 @click.argument("process")
 @click.option("--allow-host", "allow_hosts", multiple=True, metavar="HOST", help="Host that may be read from.")
 def describe_(process: str, allow_hosts: tuple[str, ...]) -> None:
-    """Describe PROCESS, an id of the collection or the path or URL of a process JSON."""
+    """Describe PROCESS: an id of the collection, the path or URL of a process JSON, or an openEO process."""
     from local_runner import catalog
     from local_runner.access import Access
     from local_runner.describe import describe
 
+    if process.isidentifier() and process not in catalog.ids():
+        from local_runner.processes import registry
+        from local_runner.reference import describe_predefined
+
+        if process in registry():
+            _console().print(describe_predefined(registry()[process]))
+            return
     _console().print(describe(catalog.load(process, Access(hosts=allow_hosts)), process))
 
 
@@ -130,23 +120,38 @@ def pairs(stac: str, rule: str, allow_hosts: tuple[str, ...]) -> None:
 @click.option("--profile", default="geopyspark", show_default=True, help="Back-end whose rules hold.")
 @click.option("--allow-host", "allow_hosts", multiple=True, metavar="HOST", help="Host that may be read from.")
 def check_(process: str | None, profile: str, allow_hosts: tuple[str, ...]) -> None:
-    """Check PROCESS (id, path or URL), or all processes of the collection, without opening any data."""
+    """Check PROCESS (id, path or URL), or all processes of the collection, without opening any data.
+
+    A path that ends in .py is that of the text of a UDF. It is not executed.
+    """
     from local_runner import catalog
     from local_runner.access import Access
-    from local_runner.check import check
+    from local_runner.check import check, lint_file
 
     access = Access(hosts=allow_hosts)
     if process is not None and process not in catalog.ids():
         access = access.naming(process)
     names = catalog.ids() if process is None else (process,)
-    found = [(n, f) for n in names for f in check(catalog.load(n, access), profile=profile, access=access)]
+    found = []
+    for name in names:
+        is_udf = name.endswith(".py")
+        findings = (
+            lint_file(Path(name)) if is_udf else check(catalog.load(name, access), profile=profile, access=access)
+        )
+        found += [(name, finding) for finding in findings]
     for name, finding in found:
         where = f"{name}, node {finding.node}" if finding.node else name
         click.echo(f"{finding.severity}: {where}: {finding.code}: {finding.message}")
     errors = sum(finding.severity == "error" for _, finding in found)
-    click.echo(f"{len(names)} processes checked: {errors} errors, {len(found) - errors} warnings", err=True)
+    checked = _count(len(names), "process", "processes")
+    told = f"{_count(errors, 'error')}, {_count(len(found) - errors, 'warning')}"
+    click.echo(f"{checked} checked: {told}", err=True)
     if errors:
         raise click.exceptions.Exit(2)
+
+
+def _count(number: int, one: str, several: str = "") -> str:
+    return f"{number} {one if number == 1 else several or f'{one}s'}"
 
 
 @cli.command("sync")
@@ -171,8 +176,8 @@ def demo(out: Path) -> None:
     from local_runner.demo.show import show
 
     start = time.monotonic()
-    with _progress("demo") as progress:
-        shown = show(out, progress=progress)
+    with progress("demo") as report:
+        shown = show(out, progress=report)
     _console(markup=True).print(shown.table)
     for picture in shown.pictures:
         click.echo(f"picture: {picture.resolve()}")
@@ -191,8 +196,8 @@ def _start(process: str, values: dict[str, Any], settings: dict[str, Any]) -> No
         _replace_rule(values, settings)
         from local_runner.jobs.run import run
 
-        with _progress(process, quiet=quiet) as progress:
-            result = run(process, values, progress=progress, **settings)
+        with progress(process, quiet=quiet) as report:
+            result = run(process, values, progress=report, **settings)
     except KeyboardInterrupt:
         left = (
             "the result in {} is complete" if (settings["out"] / "record.json").exists() else "nothing was left in {}"
@@ -230,12 +235,16 @@ def _explain(process: str, values: dict[str, Any], settings: dict[str, Any]) -> 
     from local_runner.planning import as_mermaid, as_text, explain
 
     as_json, mermaid = settings.pop("as_json"), settings.pop("as_mermaid")
+    if as_json and mermaid:
+        raise click.UsageError("Either --json or --mermaid must be given, not both.")
     _replace_rule(values, settings)
     plan = explain(process, values, **settings)
     if as_json:
         click.echo(json.dumps(plan.to_dict(), indent=2, ensure_ascii=False, allow_nan=False))
     else:
         click.echo(as_mermaid(plan) if mermaid else as_text(plan))
+    if code := getattr(plan, "exit_code", 0):
+        raise click.exceptions.Exit(code)
 
 
 cli.add_command(
@@ -257,35 +266,8 @@ cli.add_command(
 )
 
 
-@contextmanager
-def _progress(what: str, *, quiet: bool = False) -> Iterator[Report]:
-    """Bars of the stages under way on a terminal, one line elsewhere, nothing if `quiet`."""
-    if quiet or not sys.stderr.isatty():
-        if not quiet:
-            click.echo(f"running {what}", err=True)
-        yield lambda _stage, _done, _total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def report(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(f"{what}: {stage}", total=total)
-            bars.update(tasks[stage], completed=done, total=total, visible=done < total)
-
-        yield report
-
-
 def _console(*, markup: bool = False) -> Console:
     from rich.console import Console
 
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 160
     return Console(width=width, markup=markup, highlight=False, emoji=False)
-
-
-def _warn(message: Warning | str, *_rest: Any, **_named: Any) -> None:
-    click.echo(f"warning: {message}", err=True)

@@ -210,7 +210,8 @@ def parse_crs(given: int | str | CRS) -> CRS:
             return CRS.from_wkt(text)
     except CRSError:
         pass
-    raise OpenEOError("ProcessParameterInvalid", "A projection must be an EPSG code or WKT2 text", got=given)
+    must = f"A projection must be {'a known EPSG code' if code.isdecimal() else 'an EPSG code or WKT2 text'}"
+    raise OpenEOError("ProcessParameterInvalid", must, got=given, do="Write it like EPSG:32632")
 
 
 def with_crs(cube: xr.DataArray, crs: CRS | None) -> xr.DataArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Group
 from rich.markdown import Markdown
@@ -18,29 +18,30 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+_TITLE: Final = {"id": "bold", "summary": ""}
+"""Fields that stand at the top, and their style."""
+
 
 def describe(process: Mapping[str, Any], address: str) -> Group:
     """Summary, description, parameters, cubes in and out, exceptions and an example command line.
 
     `address` is what the process was found by: its id, path or URL.
     """
-    parts: list[RenderableType] = [
-        Text(str(process.get("id", "")), style="bold"),
-        Text(str(process.get("summary", ""))),
-    ]
+    title = [Text(str(process[key]), style=style) for key, style in _TITLE.items() if process.get(key)]
+    parts: list[RenderableType] = [Group(*title)] if title else []
     if process.get("description"):
-        parts += [Text(), _markdown(str(process["description"]))]
+        parts.append(_markdown(str(process["description"])))
     declared = process.get("parameters") or []
     values = [p for p in declared if not parameters.is_cube(p)]
-    parts += [Text(), _parameters(values)] if values else []
-    for parameter in declared:
-        if parameters.is_cube(parameter):
-            parts += [Text(), Text.assemble(("In  ", "bold"), parameter["name"], ": ", _cube(parameter))]
+    parts += [_parameters(values)] if values else []
+    cubes = [p for p in declared if parameters.is_cube(p)]
+    parts += [Text.assemble(("In  ", "bold"), p["name"], ": ", _cube(p)) for p in cubes]
     if process.get("returns"):
-        parts += [Text(), Text.assemble(("Out  ", "bold"), _cube(process["returns"]))]
+        parts.append(Text.assemble(("Out  ", "bold"), _cube(process["returns"])))
     if process.get("exceptions"):
-        parts += [Text(), _exceptions(process["exceptions"])]
-    return Group(*parts, Text(), Text("Example", style="bold"), Text(example(process, address)))
+        parts.append(_exceptions(process["exceptions"]))
+    parts.append(Group(Text("Example", style="bold"), Text(example(process, address))))
+    return Group(*[line for part in parts for line in (Text(), part)][1:])
 
 
 def example(process: Mapping[str, Any], address: str) -> str:

@@ -145,7 +145,8 @@ def walk(value: Any) -> Iterator[Any]:
 
 def _require_form(raw: Any) -> None:
     if not isinstance(raw, dict) or not isinstance(raw.get("process_id"), str):
-        _refuse("A node must be an object with a process_id", raw)
+        do = 'Write it like {"process_id": "add", "arguments": {"x": 1, "y": 2}}'
+        _refuse("A node must be an object with a process_id", raw, do)
     unknown = [key for key in raw if key not in _NODE_KEYS]
     if unknown:
         _refuse(f"A node must have no keys but {_NODE_KEYS}", unknown)
@@ -159,5 +160,5 @@ def _require_form(raw: Any) -> None:
             _refuse(f"The {key} of a node must be {what}", raw[key])
 
 
-def _refuse(must: str, got: Any) -> NoReturn:
-    raise OpenEOError("ProcessGraphInvalid", must, got=got)
+def _refuse(must: str, got: Any, do: str = "") -> NoReturn:
+    raise OpenEOError("ProcessGraphInvalid", must, got=got, do=do)

@@ -71,10 +71,12 @@ def parse(text: str) -> Rule | list[list[str]]:
     return Rule(baseline_days=(int(rule[2]), int(rule[3])) if rule[3] else int(rule[2]))
 
 
-def of_collection(text: str, url: str, access: Access) -> list[list[str]]:
-    """Pairs by a command-line text; a rule is applied to the dates of a STAC collection."""
+def of_collection(text: str, url: str, access: Access | None = None) -> list[list[str]]:
+    """Pairs by a command-line text; a rule is applied to the dates of a STAC collection, a local one without `access`."""
+    from local_runner.access import Access  # noqa: PLC0415  (the name alone is needed above)
+
     rule = parse(text)
-    return pairs(collection_dates(url, access), **rule._asdict()) if isinstance(rule, Rule) else rule
+    return pairs(collection_dates(url, access or Access()), **rule._asdict()) if isinstance(rule, Rule) else rule
 
 
 def collection_dates(url: str, access: Access) -> list[str]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from jsonschema.exceptions import ValidationError
 
+_PAIRS_BY_RULE: Final = 'In Python, local_runner.pairs.of_collection("all", STAC) makes pairs by a rule'
 _CUBE_SUBTYPES: Final = ("datacube", "raster-cube")
 _NAMES: Final = {
     "array": "a list",
@@ -119,9 +120,12 @@ def plain(value: Any, depth: int = 0) -> Any:
 
 def constraints(schema: Mapping[str, Any]) -> str:
     """Range of a schema in words; empty where there is none."""
-    return ", ".join(
-        text(schema[key]).removeprefix("be ") for key, text in _RULES.items() if key in schema and key != "type"
-    )
+    rules: dict[str, Callable[[Any], str]] = {
+        **_RULES,
+        "enum": lambda allowed: f"one of {', '.join(map(str, allowed))}",
+    }
+    words = (text(schema[key]) for key, text in rules.items() if key in schema and key != "type")
+    return ", ".join(rule.removeprefix("be ").removeprefix("have ") for rule in words)
 
 
 def _reason(errors: list[ValidationError], schema: Mapping[str, Any]) -> str:
@@ -145,7 +149,9 @@ def _invalid(parameter: Mapping[str, Any], process: str, rule: str, got: Any) ->
         "ProcessParameterInvalid",
         f"The parameter {parameter['name']!r} of {process!r} must {rule}",
         got=got,
-        do=f"Change {parameter['name']}{default}; `openeo-sar describe {process}` tells what it means",
+        do=_PAIRS_BY_RULE
+        if parameter["name"] == "pairs" and isinstance(got, str)
+        else f"Change {parameter['name']}{default}; `openeo-sar describe {process}` tells what it means",
     )
 
 
@@ -160,6 +166,10 @@ def _is_finite(value: Any) -> bool:
 def _types(names: str | list[str]) -> str:
     listed = [names] if isinstance(names, str) else names
     return "be " + " or ".join(_NAMES.get(name, f"a {name}") for name in listed)
+
+
+def _entries(number: int) -> str:
+    return f"{number} entry" if number == 1 else f"{number} entries"
 
 
 def _not(schema: Mapping[str, Any]) -> str:
@@ -180,8 +190,8 @@ _RULES: Final[dict[str, Callable[[Any], str]]] = {
     "const": lambda allowed: f"be {allowed!r}",
     "pattern": lambda pattern: f"match {pattern}",
     "format": lambda name: f"be a valid {name}",
-    "minItems": lambda number: f"have at least {number} entries",
-    "maxItems": lambda number: f"have at most {number} entries",
+    "minItems": lambda number: f"have at least {_entries(number)}",
+    "maxItems": lambda number: f"have at most {_entries(number)}",
     "uniqueItems": lambda _: "have entries that differ from each other",
     "minLength": lambda number: f"have at least {number} characters",
     "maxLength": lambda number: f"have at most {number} characters",

@@ -140,11 +140,12 @@ class Graph(CallbackOutline):
             for target in _targets(node):
                 if target not in nodes:
                     must = f"from_node must name a node of the same graph, one of {repr_of(tuple(nodes))}"
-                    raise _invalid(must, target, f"{path}{node.id}", did_you_mean(target, nodes))
+                    raise _invalid(must, target, f"{path}{node.id}", did_you_mean(target, nodes) or "Name one of these")
                 referred.add(target)
         cycle = cycle_in({node.id: _targets(node) for node in nodes.values()})
         if cycle:
-            raise _invalid("A process graph must have no cycle", cycle, f"{path}{cycle[0]}")
+            do = "Take one of the references between these nodes out"
+            raise _invalid("A process graph must have no cycle", cycle, f"{path}{cycle[0]}", do)
         ends = tuple(node_id for node_id in nodes if node_id not in referred and node_id != results[0])
         return cls(nodes, results[0], ends, depth)
 

@@ -278,3 +278,10 @@ def test_locate_takes_paths_folders_and_file_urls(tmp_path, monkeypatch):
 )
 def test_secrets_do_not_reach_what_is_written(href, public):
     assert public_href(href) == public
+
+
+def test_plain_http_needs_host_and_port():
+    access = Access(hosts=("example.com",))
+    advice = r"Use https, or allow plain http by --allow-host example.com:80"
+    with pytest.raises(OpenEOError, match=rf"^AccessRefused: A remote address must be https, .*{advice}"):
+        access.checked_url("http://example.com/c.json")

@@ -140,3 +140,33 @@ def test_value_that_does_not_fit(schema, value, message):
 def test_names_that_a_parameter_hands_to_a_callback():
     process = {"parameters": [{"name": "f", "schema": [NULL, CALLBACK]}, {"name": "g", "schema": {}}]}
     assert catalog.callback_parameters(process) == {"f": ("x", "y"), "g": None}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "{\n  nonsense",
+            r"must be JSON; line 2, column 3: Expecting property name enclosed in double quotes. Mend it",
+        ),
+        ('{"a": 1, "a": 2}', r"must be JSON; duplicate key 'a'. Mend it there."),
+        ("[]", r"must hold a JSON object. Mend it there."),
+        ('{"a": {}}', r"A process JSON must have a process_graph, .*Write a process object"),
+    ],
+)
+def test_process_file_that_is_none_is_the_callers_to_mend(tmp_path, text, message):
+    path = tmp_path / "p.json"
+    path.write_text(text)
+    with pytest.raises(OpenEOError, match=rf"^ProcessGraphInvalid: .*{message}") as raised:
+        catalog.load(path)
+    assert raised.value.exit_code == 2
+
+
+def test_missing_process_file_names_what_is_near():
+    with pytest.raises(OpenEOError, match=r"^FileNotFound: .*Did you mean 'slc_coherence'\?") as raised:
+        catalog.load("slc_coherenc.json")
+    assert raised.value.exit_code == 2
+
+
+def test_graph_with_a_node_without_form_is_a_graph():
+    assert catalog.load({"a": {"process_id": "pi"}, "b": 1})["process_graph"]["b"] == 1

@@ -3,6 +3,8 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
+from types import SimpleNamespace
 
 import click
 import pytest
@@ -86,11 +88,6 @@ def test_help_and_description_of_every_process(name):
     assert f"openeo-sar run {name}" in described.stdout
 
 
-def test_list_shows_every_process():
-    shown = call("list").stdout
-    assert all(name in shown for name in catalog.ids())
-
-
 def test_options_come_from_the_parameters(process):
     shown = " ".join(call("run", process, "--help").stdout.split())
     assert "--window-range INTEGER Samples. [default: 21]" in shown
@@ -164,10 +161,19 @@ def test_unknown_process_names_near_ones():
     assert "slc_coherence" in result.stderr
 
 
-def test_missing_file_is_exit_code_5(tmp_path):
+def test_missing_file_is_exit_code_2(tmp_path):
     result = call("describe", tmp_path / "missing.json")
-    assert result.exit_code == 5
+    assert result.exit_code == 2
     assert result.stderr.startswith("error: FileNotFound: ")
+
+
+def test_process_file_that_is_no_json_is_to_be_mended(tmp_path):
+    path = tmp_path / "p.json"
+    path.write_text("\nnonsense")
+    result = call("run", path, "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    must = f"error: ProcessGraphInvalid: {path} must be JSON; line 2, column 1: Expecting value. Mend it there."
+    assert result.stderr == f"{must}\n"
 
 
 def test_url_needs_its_host():
@@ -197,17 +203,22 @@ def test_interrupt_is_130(monkeypatch):
     assert result.stderr.strip() == "cancelled"
 
 
-def test_check_of_the_collection_finds_nothing():
-    result = call("check")
-    assert result.exit_code == 0, result.output
-
-
-def test_check_prints_findings(tmp_path):
-    path = tmp_path / "bad.json"
-    path.write_text(json.dumps({"a": {"process_id": "no_such_process", "arguments": {}, "result": True}}))
-    result = call("check", path)
+def test_explain_prints_one_form(catalogue):
+    result = call("explain", "slc_coherence", "--input", f"data={catalogue}", "--pairs", "all", "--json", "--mermaid")
     assert result.exit_code == 2
-    assert "ProcessUnsupported" in result.output
+    assert "Either --json or --mermaid must be given, not both." in result.stderr
+
+
+def test_explain_ends_with_the_exit_code_of_the_plan(process, monkeypatch):
+    class Plan:
+        exit_code = 3
+
+        def to_dict(self):
+            return {"nodes": []}
+
+    monkeypatch.setattr("local_runner.planning.explain", lambda *_args, **_options: Plan())
+    result = call("explain", process, "--json")
+    assert (result.exit_code, json.loads(result.stdout)) == (3, {"nodes": []})
 
 
 def test_sync_finds_nothing_stale():
@@ -233,7 +244,19 @@ def test_run_prints_where_the_result_is(catalogue, tmp_path):
     assert f"folder: {out}" in result.stdout
     assert result.stdout.count("item: slc_coherence_") == 2
     assert result.stdout.count("quicklook: ") == 2
-    assert result.stderr == "running slc_coherence\n"
+    told = result.stderr.splitlines()
+    assert (told[0], told[-1]) == ("running slc_coherence", "running slc_coherence: compute 100 %")
+
+
+def test_quiet_run_prints_the_folder_alone(catalogue, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "local_runner.jobs.run.run",
+        lambda *_, **__: warnings.warn("odd", stacklevel=1) or SimpleNamespace(folder=tmp_path),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        result = call("run", "slc_coherence", "--input", f"data={catalogue}", "--out", tmp_path, "--quiet")
+    assert (result.exit_code, result.output) == (0, f"{tmp_path}\n")
 
 
 @pytest.mark.parametrize(
@@ -258,11 +281,6 @@ def test_choice_that_is_none_names_those_there_are(catalogue, tmp_path, option):
     result = call("run", "slc_coherence", *given, option, "other")
     assert result.exit_code == 2
     assert result.stderr.splitlines()[-1].startswith(f"Error: Invalid value for '{option}': 'other' is not one of '")
-
-
-def test_processes_that_a_graph_may_use_are_listed():
-    lines = call("list", "--processes").stdout.splitlines()
-    assert any(line.split()[:1] == ["apply_kernel"] for line in lines)
 
 
 SLOW = """

@@ -192,7 +192,10 @@ def test_everything_else_is_refused_without_opening_anything(given, monkeypatch)
 
     monkeypatch.setattr(socket, "socket", opened)
     monkeypatch.setattr("builtins.open", opened)
-    with pytest.raises(OpenEOError, match=r"^ProcessParameterInvalid: A projection must be an EPSG code or WKT2 text"):
+    with pytest.raises(
+        OpenEOError,
+        match=r"^ProcessParameterInvalid: A projection must be (an EPSG code or WKT2 text|a known EPSG code)",
+    ):
         parse_crs(given)
 
 

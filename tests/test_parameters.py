@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from local_runner.errors import OpenEOError
-from local_runner.parameters import constraints, resolve
+from local_runner.parameters import checked, constraints, resolve
 
 WINDOW = {"type": "integer", "minimum": 3, "maximum": 65, "not": {"multipleOf": 2}}
 DATE = {"type": "string", "subtype": "date", "format": "date"}
@@ -69,7 +69,7 @@ def test_python_values_become_json():
         ({"threshold": "low"}, r"must be a number, or be null, instead got 'low'"),
         ({"threshold": float("nan")}, r"must hold finite numbers only, instead got nan"),
         ({"polarization": "vv"}, r"must be one of \('VV', 'VH'\), instead got 'vv'"),
-        ({"pairs": []}, r"must have at least 1 entries"),
+        ({"pairs": []}, r"must have at least 1 entry"),
         ({"pairs": [["2023-03-31"]]}, r"must be such that \[0\] must have at least 2 entries"),
         ({"pairs": [["2023-03-31", "2023-04-31"]]}, r"must be such that \[0\]\[1\] must be a valid date"),
         ({"pairs": "all"}, r"must be a list, instead got 'all'"),
@@ -103,3 +103,16 @@ def test_cube_is_an_input():
 def test_range_in_words():
     assert constraints(WINDOW) == "odd, at least 3, at most 65"
     assert constraints({"type": "string"}) == ""
+
+
+def test_rule_for_pairs_in_python_names_the_helper():
+    pairs = {"name": "pairs", "schema": {"type": "array"}}
+    with pytest.raises(
+        OpenEOError, match=r"^ProcessParameterInvalid: .*local_runner.pairs.of_collection\(\"all\", STAC\)"
+    ):
+        checked(pairs, "all", "analysis")
+
+
+def test_ranges_are_words():
+    schema = {"enum": ["VV", "VH"], "minItems": 1, "maxItems": 2}
+    assert sorted(constraints(schema).split(", ")) == ["VH", "at least 1 entry", "at most 2 entries", "one of VV"]

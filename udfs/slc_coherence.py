@@ -26,7 +26,7 @@ border filled with NaN: tiles then equal the whole image bit for bit. A chunk ne
 wide windows), no correction for thermal noise or for the effective number of looks, no geocoding.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
@@ -47,7 +47,8 @@ Number = TypeVar("Number", np.float32, np.int16)
 
 def apply_datacube(cube: xr.DataArray, context: dict[str, Any]) -> xr.DataArray:
     """Return coherence and position bands of the pairs, float32 (t, bands, y, x)."""
-    check(cube, context)
+    check(cube_rules(cube), pair_rules(context["pairs"]), date_rules(cube, context["pairs"]))
+    check(option_rules(cube["bands"].values, context))
     cube = cube.transpose("t", "bands", "y", "x")
     pairs = [(utc_day(primary), utc_day(secondary)) for primary, secondary in context["pairs"]]
     window = Window(context["window_azimuth"], context["window_range"])
@@ -62,7 +63,8 @@ def apply_datacube(cube: xr.DataArray, context: dict[str, Any]) -> xr.DataArray:
 
 
 def apply_metadata(metadata: Any, context: dict[str, Any]) -> Any:
-    """Declare the band labels of the result."""
+    """Declare the band labels of the result; what can be known without the cube itself is checked here as well."""
+    check(pair_rules(context["pairs"]), option_rules(metadata.band_names, context))
     return metadata.rename_labels(dimension="bands", target=labels(context["pairs"]))
 
 
@@ -275,9 +277,9 @@ def utc_days(cube: xr.DataArray) -> list[np.datetime64]:
     return list(cube["t"].values.astype("datetime64[D]"))
 
 
-def check(cube: xr.DataArray, context: dict[str, Any]) -> None:
+def check(*several: Iterator[tuple[bool, str]]) -> None:
     """Raise ValueError with the text of the first rule that does not hold."""
-    for rules in (cube_rules(cube), pair_rules(cube, context["pairs"]), option_rules(cube, context)):
+    for rules in several:
         for holds, text in rules:
             if not holds:
                 raise ValueError(text)
@@ -293,21 +295,25 @@ def cube_rules(cube: xr.DataArray) -> Iterator[tuple[bool, str]]:
     yield not twice, f"t must hold one acquisition per UTC day, instead got several on {twice}. Keep one of each day."
 
 
-def pair_rules(cube: xr.DataArray, pairs: Any) -> Iterator[tuple[bool, str]]:
-    """Yield the rules for the pairs."""
-    available = [str(day) for day in utc_days(cube)]
+def pair_rules(pairs: Any) -> Iterator[tuple[bool, str]]:
+    """Yield the rules for the pairs alone."""
     good = isinstance(pairs, list | tuple) and len(pairs) > 0 and all(map(is_pair, pairs))
     yield (
         good,
         f"pairs must be a list of [primary, secondary] dates, one or more, instead got {pairs!r}. Give ISO dates.",
     )
-    for pair in pairs:
-        first, second = (str(utc_day(date)) for date in pair)
-        yield first != second, f"pairs must hold two different days, instead got {list(pair)!r}. Correct this pair."
-        for day in (first, second):
-            yield day in available, f"pairs must hold dates of the cube, instead got {day!r}. Choose from {available}."
+    for first, second in pairs:
+        differ = utc_day(first) != utc_day(second)
+        yield differ, f"pairs must hold two different days, instead got {[first, second]!r}. Correct this pair."
     distinct = len(set(labels(pairs))) == len(pairs) + 2
     yield distinct, f"pairs must not repeat, instead got {pairs!r}. Give each pair once."
+
+
+def date_rules(cube: xr.DataArray, pairs: list[list[str]]) -> Iterator[tuple[bool, str]]:
+    """Yield the rule that the dates of the pairs are there."""
+    available = [str(day) for day in utc_days(cube)]
+    for day in [str(utc_day(date)) for pair in pairs for date in pair]:
+        yield day in available, f"pairs must hold dates of the cube, instead got {day!r}. Choose from {available}."
 
 
 def is_pair(pair: Any) -> bool:
@@ -318,9 +324,9 @@ def is_pair(pair: Any) -> bool:
         return False
 
 
-def option_rules(cube: xr.DataArray, context: dict[str, Any]) -> Iterator[tuple[bool, str]]:
+def option_rules(names_there: Iterable[Any], context: dict[str, Any]) -> Iterator[tuple[bool, str]]:
     """Yield the rules for bands, numbers and switches."""
-    bands = [str(band) for band in cube["bands"].values]
+    bands = [str(name) for name in names_there]
     needed = [[f"{part}_{context['polarization']}"] for part in "iq"] + [["grid_lat", "latitude"]]
     for names in [*needed, ["grid_lon", "longitude"], *[["reference_phase"]] * (context["flatten"] is True)]:
         found = any(name in bands for name in names)

@@ -14,19 +14,21 @@ from local_runner.check.findings import Finding
 from local_runner.check.graph_lint import graph_findings, nodes_of
 from local_runner.check.namespace_lint import namespace_findings
 from local_runner.check.process_lint import example_findings, metadata_findings, parameter_findings
-from local_runner.check.udf_lint import lint
+from local_runner.check.udf_lint import lint, lint_file
 from local_runner.errors import LimitExceededError, OpenEOError
 from local_runner.execution import Execution
 from local_runner.limits import require_size
+from local_runner.processes.io import FORMATS
 from local_runner.profiles import DEFINITION, load_profile
 from local_runner.redaction import redacted, secrets_in
+from local_runner.udf.chunks import require_runtime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from local_runner.profiles import Profile
 
-__all__ = ["Finding", "check"]
+__all__ = ["Finding", "check", "lint_file"]
 
 
 def check(process: Mapping[str, Any], *, profile: str = "geopyspark", access: Access | None = None) -> list[Finding]:
@@ -86,4 +88,17 @@ def _node_findings(path: str, node: Mapping[str, Any], user_defined: bool) -> It
         yield from lint(arguments["udf"], arguments.get("context"), path)
     if node.get("process_id") == "save_result" and user_defined:
         yield Finding(path, "SaveResultInside", "A user-defined process must not save: its caller does.")
-    yield from namespace_findings(path, node)
+    yield from (*_choice_findings(path, node), *namespace_findings(path, node))
+
+
+def _choice_findings(path: str, node: Mapping[str, Any]) -> Iterator[Finding]:
+    """Names that stand in a node and that the process will refuse: there, case does not matter, so that types do not tell."""
+    match node.get("process_id"), node.get("arguments"):
+        case "run_udf", {"runtime": str(runtime)}:
+            try:
+                require_runtime(runtime, None)
+            except OpenEOError as error:
+                yield Finding(path, error.code, error.message)
+        case "save_result", {"format": str(name)} if name.lower() not in FORMATS:
+            must = f"format must be one of {tuple(FORMATS.values())}, instead got {name!r}. Choose one of them."
+            yield Finding(path, "FormatUnsuitable", must)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from local_runner import catalog
 from local_runner.check.findings import Finding
-from local_runner.errors import LimitExceededError, OpenEOError
+from local_runner.errors import LimitExceededError, OpenEOError, repr_of
 from local_runner.process_graph import Graph, Surroundings
 from local_runner.processes import registry
 from local_runner.suggestions import did_you_mean
@@ -119,7 +119,8 @@ def _relinked(value: Any, nodes: Mapping[str, Any], path: str, findings: list[Fi
         return {**value, "process_graph": _linked(value["process_graph"], f"{path}/", findings)}
     target = value.get("from_node")
     if isinstance(target, str) and len(value) == 1 and target not in nodes:
-        do = did_you_mean(target, nodes) if len(findings) < _MOST else ""
+        near = did_you_mean(target, nodes) if len(findings) < _MOST else ""
+        do = near or f"The nodes here are {repr_of(tuple(nodes))}"
         error = OpenEOError("ProcessGraphInvalid", "from_node must name a node of the same graph", got=target, do=do)
         findings.append(Finding(path, error.code, error.message))
         return {"from_node": _NOWHERE}

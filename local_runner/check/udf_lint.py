@@ -11,14 +11,31 @@ from typing import TYPE_CHECKING, Any, Final
 
 from local_runner import catalog
 from local_runner.check.findings import Finding
+from local_runner.errors import OpenEOError
+from local_runner.limits import MAX_UDF
 from local_runner.udf.text import text_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 UDF_MODULES: Final = frozenset({"numpy", "scipy", "xarray", "pandas", "openeo"}) | sys.stdlib_module_names
 """What a back-end has; of openeo only `openeo.udf`."""
 _BLOCK: Final = re.compile(r"^# /// script *$\n(?P<content>(?:^#(?: .*)?$\n)+?)^# ///$", re.MULTILINE)
+
+
+def lint_file(path: Path) -> Iterator[Finding]:
+    """All findings for a file that is to be a UDF, whatever context it will be sent; `FileNotFound` where there is none."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            text = file.read(MAX_UDF + 1)
+    except UnicodeDecodeError as error:
+        yield Finding("", "UdfInvalid", f"A UDF must be a text in UTF-8; {error.reason} at byte {error.start}.")
+        return
+    except OSError as error:
+        must, do = f"The file must be readable ({error.strerror})", "Check the path"
+        raise OpenEOError("FileNotFound", must, got=str(path), do=do) from None
+    yield from lint(text if "\n" in text else f"{text}\n", {"from_parameter": "context"}, "")
 
 
 def lint(text: str, context: Any, path: str) -> Iterator[Finding]:
@@ -33,7 +50,9 @@ def lint(text: str, context: Any, path: str) -> Iterator[Finding]:
     yield from _imports(module, text, path)
     defines = any(isinstance(f, ast.FunctionDef) and f.name == "apply_metadata" for f in module.body)
     if "apply_metadata" in text and not defines:
-        yield Finding(path, "UdfApplyMetadata", "A UDF must not name apply_metadata unless it defines it.")
+        line = text[: text.index("apply_metadata")].count("\n") + 1
+        must = f"A UDF must not name apply_metadata unless it defines it, as in line {line}. Take the name out."
+        yield Finding(path, "UdfApplyMetadata", must)
     if isinstance(context, dict | None) and not {"from_parameter", "from_node"} & set(context or {}):
         yield from _context(module, set(context or {}), path)
 
@@ -111,11 +130,17 @@ def _imports(module: ast.Module, text: str, path: str) -> Iterator[Finding]:
         yield Finding(path, "UdfDependencies", must, "warning")
         return
     for name in missing:
-        must = f"A UDF must import what a back-end has or what its PEP 723 block names, instead got {name!r}."
+        line = min(statement.lineno for statement in _statements(module) if name in _modules(statement))
+        must = f"A UDF must import what a back-end has or what its PEP 723 block names, instead got {name!r}"
+        must += f" in line {line}."
         yield Finding(path, "UdfImport", must)
     for name in unused:
         must = f"The PEP 723 block of a UDF must name what is imported and a back-end lacks, instead got {name!r}."
         yield Finding(path, "UdfDependencies", must)
+
+
+def _statements(module: ast.Module) -> Iterator[ast.stmt]:
+    return (node for node in ast.walk(module) if isinstance(node, ast.stmt))
 
 
 def _guarded(module: ast.Module) -> Iterator[ast.stmt]:

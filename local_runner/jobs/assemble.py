@@ -137,17 +137,20 @@ def definitions(nodes: Mapping[str, Any], execution: Execution) -> dict[str, Any
 def require_trusted(nodes: Mapping[str, Any], called: Mapping[str, Any], *, unsafe: bool = False) -> None:
     """Raise `UdfNotTrusted` if any `run_udf` holds a text that is not of the collection and that no sandbox can hold here.
 
-    `unsafe`: one that is weak will do. Pixels need not be read to find this out.
+    `unsafe`: one that is weak will do, which is said aloud. Pixels need not be read to find this out.
     """
     texts = [(n.get("arguments") or {}).get("udf") for n in _nodes([nodes, called]) if n["process_id"] == "run_udf"]
     if not texts:
         return
-    from local_runner.sandbox.udf import require_sandbox  # noqa: PLC0415  (brings the openEO client)
+    from local_runner.sandbox.udf import require_sandbox, warn_if_weak  # noqa: PLC0415  (brings the openEO client)
     from local_runner.udf.call import is_of_collection  # noqa: PLC0415
 
-    for text in texts:
-        if isinstance(text, str) and not is_of_collection(text):
+    strange = [text for text in texts if not is_of_collection(text)]
+    for text in strange:
+        if isinstance(text, str):  # what a parameter holds is looked at when the graph is evaluated
             require_sandbox(text, unsafe=unsafe)
+    if strange and unsafe:
+        warn_if_weak()
 
 
 def loaded(nodes: Mapping[str, Any]) -> dict[str, str]:

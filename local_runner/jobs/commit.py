@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import stat
+import tempfile
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 RECORD: Final = "record.json"
+_OVERWRITE: Final = "--overwrite (in Python overwrite=True)"
 _LONGEST_NAME: Final = 255
 _UNFIT: Final = re.compile(r"[#?\\\x00-\x1f\x7f]")
 """What pystac takes for a part of a URL, or leaves out."""
@@ -69,6 +71,8 @@ def locked(out: Path) -> Iterator[None]:
     """Hold the lock of a result folder; the system gives it back when a process dies."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out.parent):  # filelock takes a folder that cannot be written for a held lock
+            pass
         lock = FileLock(out.with_name(f".{out.name}.lock"))
         lock.acquire(timeout=0)
     except Timeout:
@@ -111,7 +115,7 @@ def is_there(out: Path, identity: Mapping[str, Any], *, overwrite: bool) -> bool
     if record is None:
         raise OpenEOError(
             "ResultExists",
-            "The output folder must be new, empty or, with --overwrite, a result of an earlier run; this one holds"
+            f"The output folder must be new, empty or, with {_OVERWRITE}, a result of an earlier run; this one holds"
             " files of another origin",
             got=str(out),
             do="Name another folder",
@@ -132,7 +136,7 @@ def is_there(out: Path, identity: Mapping[str, Any], *, overwrite: bool) -> bool
             "ResultExists",
             "The output folder must be new or empty; this one holds the result of another graph, parameters or inputs",
             got=str(out),
-            do="Name another folder, or replace the result with --overwrite",
+            do=f"Name another folder, or replace the result with {_OVERWRITE}",
         )
     damaged = changed_files(out, record)
     if damaged:
@@ -140,7 +144,7 @@ def is_there(out: Path, identity: Mapping[str, Any], *, overwrite: bool) -> bool
             "ResultDamaged",
             f"The result that is there must be whole; missing or changed: {', '.join(damaged[:5])}",
             got=str(out),
-            do="Write it again with --overwrite",
+            do=f"Write it again with {_OVERWRITE}",
         )
     return True
 
@@ -273,7 +277,7 @@ def _bad_target(must: str, got: Path, do: str) -> OpenEOError:
 def _not_writable(out: Path, error: OSError) -> OpenEOError:
     return OpenEOError(
         "OutputFolderInvalid",
-        f"The output folder must be writable ({error.strerror})",
+        f"The output folder must be a folder that can be written ({error.strerror})",
         got=str(out),
         do="Name a folder that you may write to",
     )

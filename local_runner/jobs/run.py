@@ -6,6 +6,7 @@ are written; `local_runner.jobs.commit` sees to it that the result is there whol
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import platform
 import time
@@ -25,14 +26,14 @@ from local_runner.graph import evaluate_with
 from local_runner.jobs import assemble, commit, inputs, log, readme
 from local_runner.jobs.prepare import prepare
 from local_runner.jobs.scheduling import scheduling, started
-from local_runner.planning import require_budget
+from local_runner.planning import require_budget, require_cube
 from local_runner.redaction import redact
 from local_runner.stac.metadata import public
 from local_runner.stac.write import Provenance, save
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import xarray as xr
 
@@ -91,12 +92,15 @@ def run(
     "synchronous" (no thread but the caller's), or the address of a dask.distributed scheduler whose workers see the same
     files; `workers` threads or processes, one per processor if None. The rasters are the same, byte for byte. `max_pixels` of
     a plane, `max_memory` of the run and `max_output` on disk, both in bytes or as "8G", are compared with a plan of the run
-    before any file is opened; `max_memory` bounds the work under way as well. UDF texts that are not of the installed
-    collection run in a sandbox; with `unsafe` in a weak one where there is no good one, with `trusted` in none.
-    `progress(stage, done, total)` is told how far each stage of the work is.
+    before any file is opened, or where the plan needs the headers of the files before a pixel is read; `max_memory` bounds the
+    work under way as well. UDF texts that are not of the installed collection run in a sandbox; with `unsafe` in a weak one
+    where there is no good one, with `trusted` in none: in this process, with all your rights. `progress(stage, done, total)`
+    is told how far each stage of the work is.
 
     The same graph, parameters and inputs as those of the result in `out` return that result; anything else in `out` is an
     error, or with `overwrite` is replaced if it is a result. Raises `OpenEOError`; nothing is left behind then.
+
+        found = run("slc_coherence", {"pairs": [["2024-08-09", "2024-08-21"]]}, inputs={"data": "demo/input"}, out="result")
     """
     budget = budget_of(max_pixels, max_memory, max_output)
     chosen = scheduling(scheduler, workers, budget.max_memory)
@@ -130,11 +134,14 @@ def run(
     with commit.locked(folder):
         commit.clean(folder)
         if not commit.is_there(folder, identity, overwrite=overwrite):
-            require_budget(nodes, execution, chosen, process=job.process["id"])
+            name = job.process["id"]
+            plan = require_budget(nodes, execution, chosen, process=name)
             graphs = {"graph": public(nodes), "processes": public(called)}
             record = {**identity, **graphs, "versions": versions(), "created": _now()}
             with commit.writing(folder) as partial, log.opened(partial, progress or silent) as journal:
                 saver = _Saver(partial, record, for_backend=for_backend)
+                if not plan.complete:
+                    saver.require = functools.partial(require_cube, budget=budget, chosen=chosen, process=name)
                 _compute(nodes, saver, execution, chosen, journal)
                 _complete(saver, job.process, journal, quicklooks=quicklooks)
     return read(folder)
@@ -167,7 +174,14 @@ def _described(addresses: Mapping[str, str], access: Access) -> list[dict[str, s
 def _compute(nodes: assemble.Nodes, saver: _Saver, execution: Execution, chosen: Scheduling, journal: log.Log) -> None:
     """Evaluate the graph, whose `save_result` writes the files."""
     record = saver.record
-    journal.write("start", record["process"], graph_hash=record["graph_hash"], **vars(chosen), **record["versions"])
+    told = {
+        "graph_hash": record["graph_hash"],
+        "scheduler": chosen.scheduler,
+        "workers": chosen.workers,
+        "max_memory_bytes": execution.budget.max_memory,
+        "memory_under_way_bytes": chosen.memory,
+    }
+    journal.write("start", record["process"], **told, **record["versions"])
     with started(chosen, journal.report) as saver.workers:
         evaluate_with(nodes, {}, replace(execution, save=saver, observer=journal))
     if saver.collection is None:
@@ -191,13 +205,14 @@ def _complete(saver: _Saver, process: Mapping[str, Any], journal: log.Log, *, qu
 
 
 class _Saver:
-    """What `save_result` calls during a run, once."""
+    """What `save_result` calls during a run, once; `require` raises for a cube that may not be computed."""
 
     def __init__(self, folder: Path, record: Mapping[str, Any], *, for_backend: bool) -> None:
         self.folder = folder
         self.record = record
         self.for_backend = for_backend
         self.started = time.monotonic()
+        self.require: Callable[[xr.DataArray], None] | None = None
         self.workers: Workers | None = None
         self.collection: pystac.Collection | None = None
 
@@ -205,6 +220,8 @@ class _Saver:
         """Write a cube."""
         if self.collection is not None:
             raise assemble.several_saves()
+        if self.require is not None:
+            self.require(cube)
         self.collection = save(
             cube,
             self.folder,

@@ -68,7 +68,8 @@ def scheduling(scheduler: str, workers: int | None, max_memory: int) -> Scheduli
         )
     if workers is not None and scheduler not in ("threads", "processes"):
         must = "workers must be given for threads and processes only"
-        raise OpenEOError("ProcessParameterInvalid", must, got=workers, do="A cluster has the workers that it has")
+        has = "synchronous has one worker" if scheduler == "synchronous" else "a cluster has the workers that it has"
+        raise OpenEOError("ProcessParameterInvalid", must, got=workers, do=f"Leave it out: {has}")
     count = 1 if scheduler == "synchronous" else workers or available()
     return Scheduling(scheduler, count, max_memory // (count + 1 if scheduler == "processes" else 2))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from local_runner.planning.picture import as_mermaid
 from local_runner.planning.plan import Plan
-from local_runner.planning.planner import explain, plan_of, require_budget
+from local_runner.planning.planner import explain, plan_of, require_budget, require_cube
 from local_runner.planning.text import as_text
 
-__all__ = ["Plan", "as_mermaid", "as_text", "explain", "plan_of", "require_budget"]
+__all__ = ["Plan", "as_mermaid", "as_text", "explain", "plan_of", "require_budget", "require_cube"]

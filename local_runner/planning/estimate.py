@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from local_runner.execution import UdfCalls
     from local_runner.jobs.scheduling import Scheduling
 
-BASE_BYTES: Final = 260 * 2**20
-"""A process that has imported everything and opened its files."""
+BASE_BYTES: Final = 320 * 2**20
+"""A process that has imported everything and opened its files, what it keeps of freed memory included."""
 CACHE_BYTES: Final = 128 * 2**20
 """Block cache of GDAL (`GDAL_CACHEMAX` of `local_runner.files.raster`), full after the first rows of a large image."""
-COMPILER_BYTES: Final = 110 * 2**20
+COMPILER_BYTES: Final = 160 * 2**20
 """What numba adds to a process that geocodes."""
 UDF_COPIES: Final = 0.5
 """Temporaries of a UDF as multiples of the chunk that it gets; its result is counted apart."""

@@ -7,12 +7,14 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from local_runner.cube import labels
+from local_runner.errors import LimitExceededError, OpenEOError
+from local_runner.planning.text import as_text
+from local_runner.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from local_runner.budget import Budget
-    from local_runner.errors import OpenEOError
 
 _SPATIAL: Final = ("x", "y")
 
@@ -113,6 +115,7 @@ class NodePlan:
     `cube` or `value` (a scalar, text or list as JSON) is what it returns, of `save_result` what it saves. `needs`: paths of
     the nodes whose values it takes.
     `callback`: ids of the processes in its callbacks. `unknown_from`: path of the node for which its value is not known.
+    `exit_code`: that of the error with which a run ends at this node; 0 where it goes on, or where that is not known.
     """
 
     path: str
@@ -126,6 +129,7 @@ class NodePlan:
     notes: list[str] = field(default_factory=list)
     problem: Problem | None = None
     unknown_from: str | None = None
+    exit_code: int = 0
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,8 @@ class Plan:
     """What a process would do.
 
     `complete`: whether all nodes are known; else totals are of what is known. `pixels_read` and `bytes_read` count each
-    pixel of a band once, as float32; `output_bytes` is the size of the result without compression, its upper bound.
+    pixel of a band once, as float32; `output_bytes` is the size of the result without compression, its upper bound. They are
+    None where no result is known, and `memory` has the base only then. `str` of a plan is its text for people.
     """
 
     process: str
@@ -172,9 +177,9 @@ class Plan:
     nodes: tuple[NodePlan, ...]
     complete: bool
     udf_calls: int
-    pixels_read: int
-    bytes_read: int
-    output_bytes: int
+    pixels_read: int | None
+    bytes_read: int | None
+    output_bytes: int | None
     memory: Memory
     checks: tuple[Check, ...]
 
@@ -185,16 +190,29 @@ class Plan:
         found += [False for node in self.nodes if node.problem is not None and node.problem.code == "LimitExceeded"]
         return False if False in found else None if None in found else True
 
+    @property
+    def exit_code(self) -> int:
+        """What a run would end with, as far as is known: 3 beyond the budget, else the code of its first error, else 0."""
+        if self.holds is False:
+            return LimitExceededError.exit_code
+        return next((node.exit_code for node in self.nodes if node.exit_code), 0)
+
+    def __str__(self) -> str:
+        return as_text(self)
+
     def node(self, path: str) -> NodePlan:
-        """The node of a path such as `slc_coherence/coherence`; raises KeyError."""
+        """The node of a path such as `slc_coherence/coherence`; raises `ProcessParameterInvalid` where there is none."""
         found = {node.path: node for node in self.nodes}
+        if path not in found:
+            do = did_you_mean(path, found) or f"The nodes are {', '.join(found)}"
+            raise OpenEOError("ProcessParameterInvalid", "path must be that of a node of the plan", got=path, do=do)
         return found[path]
 
     def require(self, budget: Budget) -> None:
         """Raise `LimitExceeded` where the run would need more memory or space on disk, as far as the plan knows."""
         saved = next((node.path for node in self.nodes if node.process == "save_result"), "")
         budget.require_memory(self.memory.peak_bytes, "The run", node=saved, workers=self.workers)
-        budget.require_output(self.output_bytes, node=saved)
+        budget.require_output(self.output_bytes or 0, node=saved)
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as strict JSON: no NaN, no sets, numbers as they are."""
@@ -202,6 +220,7 @@ class Plan:
             **_json(self),
             "memory": {**asdict(self.memory), "peak_bytes": self.memory.peak_bytes},
             "holds": self.holds,
+            "exit_code": self.exit_code,
         }
 
 

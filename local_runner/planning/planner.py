@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
+    from local_runner.budget import Budget
     from local_runner.execution import Execution
     from local_runner.jobs.scheduling import Scheduling
 
@@ -50,6 +51,8 @@ def explain(
     and the remedy, and so are limits of the back-end and of the budget (`max_pixels` of a plane, `max_memory` and
     `max_output` in bytes or as "8G"; see `local_runner.budget`). Raises `OpenEOError` for what is wrong with the
     call itself: an unknown process, a graph that is none, parameters, inputs.
+
+        print(explain("slc_coherence", {"pairs": [["2024-08-09", "2024-08-21"]]}, inputs={"data": "demo/input"}))
     """
     budget = budget_of(max_pixels, max_memory, max_output)
     chosen = scheduling(scheduler, workers, budget.max_memory)
@@ -80,6 +83,17 @@ def require_budget(
     return plan
 
 
+def require_cube(cube: xr.DataArray, budget: Budget, chosen: Scheduling, *, process: str = "graph") -> None:
+    """Raise `LimitExceeded` where computing and saving the lazy cube of a run would exceed a budget.
+
+    For a run whose plan is not complete: by now the headers of the files are known. UDFs are counted by what they return.
+    """
+    whole = arranged(cube, process)
+    memory = estimate.memory_of([estimate.of_arrays(_planes(whole))], (), geocoded=(), chosen=chosen)
+    budget.require_memory(memory.peak_bytes, "The run", workers=chosen.workers)
+    budget.require_output(_output_of(whole))
+
+
 def plan_of(
     nodes: Mapping[str, Any],
     execution: Execution,
@@ -95,10 +109,10 @@ def plan_of(
     complete = all(node.problem is None and node.unknown_from is None for node in recorder.nodes.values())
     estimates = [estimate.of_arrays(_planes(cube)) for cube in saved.cubes]
     memory = estimate.memory_of(estimates, recorder.calls, geocoded=recorder.geocoded_samples, chosen=chosen)
-    read = sum(found.pixels_read for found in estimates)
-    output = int(sum(cube.nbytes * estimate.OVERVIEWS for cube in saved.cubes))
+    read = sum(found.pixels_read for found in estimates) if saved.cubes else None
+    output = sum(map(_output_of, saved.cubes)) if saved.cubes else None
     nodes_in_order = tuple(recorder.nodes.values())
-    largest = max((node.cube.pixels for node in nodes_in_order if node.cube is not None), default=0)
+    largest = max((node.cube.pixels for node in nodes_in_order if node.cube is not None), default=None)
     whole = complete and bool(saved.cubes)
     budget = execution.budget
     return Plan(
@@ -109,7 +123,7 @@ def plan_of(
         complete=complete,
         udf_calls=sum(calls.calls for calls in recorder.calls),
         pixels_read=read,
-        bytes_read=4 * read,
+        bytes_read=None if read is None else 4 * read,
         output_bytes=output,
         memory=memory,
         checks=(
@@ -140,6 +154,11 @@ def _planes(cube: xr.DataArray) -> list[da.Array]:
     return [data[t, band] for t in range(data.shape[0]) for band in range(data.shape[1])]
 
 
-def _check(name: Any, needed: int, allowed: int, *, known: bool) -> Check:
-    holds = needed <= allowed
+def _output_of(cube: xr.DataArray) -> int:
+    """Bytes of a cube on disk without compression, overviews included."""
+    return int(cube.nbytes * estimate.OVERVIEWS)
+
+
+def _check(name: Any, needed: int | None, allowed: int, *, known: bool) -> Check:
+    holds = needed is None or needed <= allowed
     return Check(name, needed, allowed, holds if known or not holds else None)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from local_runner.profiles import Rule
 
 _NUMBERED: Final = re.compile(r"\[\w+ (G\d+)\] (.*)", re.DOTALL)
+_OF_PLANS: Final = ("FootprintUnknown", "GridUnknown", "LabelsUnknown")
+"""Errors that a run does not have: it reads files and runs UDFs, which tell what the metadata do not."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,17 @@ class Recorder:
         own = {name: getattr(self.profile, name) for name in self.profile.__dataclass_fields__}
         return _Watched(**own, notice=self.limit)
 
-    def limit(self, number: str, action: Any, message: str) -> None:
-        """Note a limit at the node being called; those found before any is called are found again then."""
+    def limit(self, number: str, action: Any, message: str, exit_code: int = 0) -> None:
+        """Note a limit at the node being called, and the exit code of a run that refuses it.
+
+        Those found before any node is called are found again then.
+        """
         found = _NUMBERED.fullmatch(message)
         limit = Limit(number, action, found[2] if found else message)
-        if self._open and limit not in self._open[-1].limits:
+        if not self._open:
+            return
+        self._open[-1].exit_code = self._open[-1].exit_code or exit_code
+        if limit not in self._open[-1].limits:
             self._open[-1].limits.append(limit)
 
     def udf(self, calls: UdfCalls) -> None:
@@ -84,18 +92,22 @@ class Recorder:
             self._note_references(node)
             value = self._noting_warnings(plan, function)
         except OpenEOError as error:
-            if self.before_run and (isinstance(error, LimitExceededError) or again or self._is_certain(node)):
+            saving = node.process_id == "save_result" and self._is_certain(error)
+            if self.before_run and (isinstance(error, LimitExceededError) or again or saving):
                 raise
             plan.problem = Problem.of(error)
+            plan.exit_code = plan.exit_code or (error.exit_code if again or self._is_certain(error) else 0)
             return Unknown(path)
         finally:
             self._open.pop()
         self._note(plan, node, arguments, value)
         return value
 
-    def _is_certain(self, node: Node) -> bool:
-        """Whether a run would fail to save as well: nothing was assumed on the way."""
-        return node.process_id == "save_result" and not any(other.notes for other in self.nodes.values())
+    def _is_certain(self, error: OpenEOError) -> bool:
+        """Whether a run would fail as well: nothing was assumed on the way, or a limit of size is exceeded."""
+        if isinstance(error, LimitExceededError):
+            return True
+        return error.code not in _OF_PLANS and not any(other.notes for other in self.nodes.values())
 
     def _note_references(self, node: Node) -> None:
         """Note limits on which arguments of the graph may refer to parameters."""
@@ -138,18 +150,18 @@ class Recorder:
 class _Watched(Profile):
     """A profile that tells of broken rules instead of raising."""
 
-    notice: Callable[[str, str, str], None] = lambda *_: None
+    notice: Callable[[str, str, str, int], None] = lambda *_: None
 
     def broken(
         self, process: str, arguments: Mapping[str, Any], references: Mapping[str, tuple[str, ...]] | None = None
     ) -> Iterator[tuple[Rule, OpenEOError]]:
         known = {name: value for name, value in arguments.items() if not isinstance(value, Unknown)}
         for rule, error in super().broken(process, known, references):
-            self.notice(rule.number, rule.action, error.message)
+            self.notice(rule.number, rule.action, error.message, error.exit_code if rule.action == "refuse" else 0)
         return iter(())
 
     def warn(self, number: str, text: str) -> None:
-        self.notice(number, "warn", text)
+        self.notice(number, "warn", text, 0)
 
 
 def _needs(path: str, node: Node) -> tuple[str, ...]:

@@ -1,7 +1,11 @@
-"""A plan as text for people: a table of the nodes, then labels, UDF calls, limits and totals."""
+"""A plan as text for people: a table of the nodes, then labels, UDF calls, limits and totals.
+
+Nodes of scalars and lists are counted only; `Plan.to_dict` has their values.
+"""
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 from io import StringIO
 from typing import TYPE_CHECKING, Any, Final
@@ -14,17 +18,28 @@ from local_runner.budget import size_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from local_runner.planning.plan import Check, NodePlan, Plan, UdfPlan
+    from local_runner.planning.plan import Check, Memory, NodePlan, Plan, UdfPlan
 
 WIDTH: Final = 120
+"""Characters of a line where there is no terminal; on one between the least and the most."""
+_LEAST, _MOST = 60, 160
+_WITH_DTYPE: Final = 100
+"""Characters of a line from which on the table has the dtype."""
 _SHOWN: Final = 4
 """Labels and chunk sizes that are shown; of more, the first ones and the last."""
 _NAMES: Final = {"pixels": "pixels of a plane", "memory_bytes": "memory", "output_bytes": "output on disk"}
 
 
-def as_text(plan: Plan, *, width: int = WIDTH) -> str:
-    """The plan as plain text, lines of at most `width` characters."""
-    parts = [_title(plan), "", _table(plan, width), *_sections(plan, width)]
+def as_text(plan: Plan, *, width: int | None = None) -> str:
+    """The plan as plain text, lines of at most `width` characters; if None, as wide as the terminal, from 60 to 160."""
+    if width is None:
+        width = min(max(shutil.get_terminal_size((WIDTH, 0)).columns, _LEAST), _MOST)
+    parts = [
+        textwrap.fill(_title(plan), width, subsequent_indent="  "),
+        "",
+        _table(plan, width),
+        *_sections(plan, width),
+    ]
     return "\n".join(parts) + "\n"
 
 
@@ -35,30 +50,39 @@ def _title(plan: Plan) -> str:
 
 def _table(plan: Plan, width: int) -> str:
     table = Table(box=None, pad_edge=False, header_style="", padding=(0, 2, 0, 0))
-    for name in ("node", "process", "result", "dtype", "chunks"):
+    names = ("node", "process", "result", *(("dtype",) if width >= _WITH_DTYPE else ()), "chunks")
+    for name in names:
         table.add_column(name, overflow="fold")
     table.add_column("memory", justify="right", no_wrap=True)
-    for node in plan.nodes:
-        depth = node.path.count("/")
-        name = "  " * depth + node.path.rpartition("/")[2]
-        process = node.process + (" (run_udf)" if "run_udf" in node.callback else "")
-        table.add_row(name, process, *_result(node))
+    shown = [node for node in plan.nodes if node.cube or node.problem or node.unknown_from]
+    for node in shown:
+        row = _row(node)
+        table.add_row(*(row[name] for name in (*names, "memory")))
+    hidden = len(plan.nodes) - len(shown)
     out = StringIO()
     Console(file=out, width=width, markup=False, highlight=False, emoji=False, color_system=None).print(table)
-    return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))
+    lines = [line.rstrip() for line in out.getvalue().rstrip("\n").split("\n")]
+    return "\n".join(lines + ([f"and {_counted(hidden, 'node')} of scalars and lists"] if hidden else []))
 
 
-def _result(node: NodePlan) -> tuple[str, str, str, str]:
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _row(node: NodePlan) -> dict[str, str]:
+    """Cells of a node, by the names of the columns."""
+    name = "  " * node.path.count("/") + node.path.rpartition("/")[2]
+    process = node.process + (" (run_udf)" if "run_udf" in node.callback else "")
+    row = {"node": name, "process": process, "dtype": "", "chunks": "", "memory": ""}
     if node.cube is not None:
         axes = node.cube.axes
         sizes = ", ".join(f"{axis.name} {axis.size}" for axis in axes)
         chunks = " x ".join(str(max(axis.chunks, default=0)) for axis in axes)
-        return sizes, node.cube.dtype, chunks, size_text(node.cube.memory_bytes)
+        of_cube = {"dtype": node.cube.dtype, "chunks": chunks, "memory": size_text(node.cube.memory_bytes)}
+        return row | {"result": sizes} | of_cube
     if node.problem is not None:
-        return f"unknown: {node.problem.code}", "", "", ""
-    if node.unknown_from is not None:
-        return f"unknown, for {node.unknown_from} is", "", "", ""
-    return textwrap.shorten(str(node.value), 32, placeholder=" ..."), "", "", ""
+        return row | {"result": f"unknown: {node.problem.code}"}
+    return row | {"result": f"unknown, for {(node.unknown_from or '').rpartition('/')[2]} is"}
 
 
 def _sections(plan: Plan, width: int) -> Iterator[str]:
@@ -112,23 +136,33 @@ def _udf(udf: UdfPlan) -> str:
 
 def _totals(plan: Plan) -> Iterator[str]:
     memory = plan.memory
-    yield f"read: {plan.pixels_read:,} pixels, {size_text(plan.bytes_read)} as float32"
-    parts = {"base": memory.base_bytes, "chunks held": memory.held_bytes, "workers": memory.working_bytes}
-    parts |= {"geometry": memory.geometry_bytes} if memory.geometry_bytes else {}
-    split = ", ".join(f"{name} {size_text(size)}" for name, size in parts.items())
-    yield f"memory: about {size_text(memory.peak_bytes)} at the peak ({split})"
-    yield f"output: at most {size_text(plan.output_bytes)} on disk (before compression)"
+    if plan.pixels_read is None or plan.bytes_read is None or plan.output_bytes is None:
+        yield "read: unknown"
+        yield f"memory: unknown, more than {size_text(memory.base_bytes)} (base)"
+        yield "output: unknown"
+    else:
+        yield from _known_totals(memory, plan.pixels_read, plan.bytes_read, plan.output_bytes)
     for check in plan.checks:
         yield f"budget of {_NAMES[check.name]}: {_holds(check)}"
 
 
+def _known_totals(memory: Memory, pixels_read: int, bytes_read: int, output_bytes: int) -> Iterator[str]:
+    yield f"read: {pixels_read:,} pixels, {size_text(bytes_read)} as float32"
+    parts = {"base": memory.base_bytes, "chunks held": memory.held_bytes, "workers": memory.working_bytes}
+    parts |= {"geometry": memory.geometry_bytes} if memory.geometry_bytes else {}
+    split = ", ".join(f"{name} {size_text(size)}" for name, size in parts.items())
+    yield f"memory: about {size_text(memory.peak_bytes)} at the peak ({split})"
+    yield f"output: at most {size_text(output_bytes)} on disk (before compression)"
+
+
 def _holds(check: Check) -> str:
-    needed, allowed = (_amount(check.name, n) for n in (check.needed, check.allowed))
-    word = {True: "holds", False: "DOES NOT HOLD", None: "not known"}[check.holds]
-    return f"{word} ({needed} of {allowed})"
+    allowed = _amount(check.name, check.allowed)
+    if check.needed is None:
+        return f"unknown ({allowed} allowed)"
+    word = {True: "holds", False: "DOES NOT HOLD", None: "unknown"}[check.holds]
+    least = "at least " if check.holds is None else ""
+    return f"{word} ({least}{_amount(check.name, check.needed)} of {allowed})"
 
 
-def _amount(name: str, number: int | None) -> str:
-    if number is None:
-        return "?"
+def _amount(name: str, number: int) -> str:
     return f"{number:,}" if name == "pixels" else size_text(number)

@@ -26,7 +26,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _NO_VALUE: Final = object()
-_OF_CLASSES: Final = {"an instance of DataArray": "a data cube", "an instance of Callback": "a process graph"}
+_IN_WORDS: Final = {
+    "an instance of DataArray": "a data cube",
+    "an instance of Callback": "a process graph",
+    "a valid list": "an array",
+    "a valid tuple": "an array",
+    "a valid dictionary": "an object",
+    "a valid string": "a text",
+    "a valid number": "a number",
+    "a valid integer": "an integer",
+    "a valid boolean": "a boolean",
+    "True": "true",
+}
+"""What pydantic calls the types of openEO."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +92,9 @@ class Process:
         try:
             self.parameters[name].adapter.validate_python(_without_cubes(value))
         except ValidationError as error:
-            reasons = tuple(dict.fromkeys(_in_words(e["msg"]) for e in error.errors()))
+            reasons = list(dict.fromkeys(_in_words(e["msg"]) for e in error.errors()))
+            if "a number" in reasons and "an integer" in reasons:
+                reasons.remove("an integer")
             must = f"The argument {name!r} of {self.id} must be {' or '.join(reasons)}"
             raise OpenEOError("ProcessParameterInvalid", must, got=value) from None
 
@@ -103,7 +117,7 @@ def registry() -> Mapping[str, Process]:
 def _in_words(message: str) -> str:
     """What pydantic wants, in the words of openEO."""
     wanted = message.removeprefix("Input should be ")
-    return _OF_CLASSES.get(wanted, wanted)
+    return _IN_WORDS.get(wanted, wanted)
 
 
 def _without_cubes(value: Any) -> Any:

@@ -52,7 +52,8 @@ def reduced(callback: Callback, array: xr.DataArray, context: Any) -> xr.DataArr
         return constant(result, element)
     if LABEL in result.dims:
         got = f"an array of {result.sizes[LABEL]}"
-        raise OpenEOError("ProcessParameterInvalid", "The reducer must return one value", got=got)
+        do = "Choose one by array_element, or use apply_dimension"
+        raise OpenEOError("ProcessParameterInvalid", "The reducer must return one value", got=got, do=do)
     return result
 
 

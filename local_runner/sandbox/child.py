@@ -15,9 +15,9 @@ import mmap
 import os
 import resource
 import select
-import shutil
 import signal
 import socket
+import stat
 import struct
 import sys
 from contextlib import suppress
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 STATUS = "=i?"
 """What is said of a request: status of its child, and whether the sandbox can be used again."""
-SCRATCH_FOLDERS = ("/tmp", "/dev/shm")  # noqa: S108  (of the sandbox)
-"""Folders of a sandbox to which a UDF can write."""
 IDLE_SECONDS = 60
 """A sandbox without work ends after this time."""
 _LONGEST = 1000
@@ -44,8 +42,6 @@ import xarray as xr
 def apply_datacube(cube: xr.DataArray, context: dict) -> xr.DataArray:
     return cube * 1
 """
-_IS_ALONE = os.getpid() == 1
-"""All processes that this one sees are its descendants."""
 _END_WITH_PARENT, _NOT_READABLE, _ADOPTS_ORPHANS = 1, 4, 36
 
 
@@ -53,9 +49,11 @@ def main(user: int, paths: list[str]) -> None:
     """Serve until the runner is gone or has no work."""
     _give_up_rights(user)
     sys.path[:0] = paths
-    from local_runner.sandbox.seccomp import refuse_system_calls  # noqa: PLC0415  (found by the paths)
+    from local_runner.sandbox import cleaning  # noqa: PLC0415  (found by the paths)
+    from local_runner.sandbox.seccomp import refuse_system_calls  # noqa: PLC0415
 
     refuse_system_calls()
+    kept = cleaning.fixed()
     control = socket.socket(fileno=0)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # process 1 gets no signal from within that it does not handle
     _warm_up()
@@ -67,7 +65,7 @@ def main(user: int, paths: list[str]) -> None:
         if not message:
             return
         status = _serve(control, descriptors)
-        clean = _clean_up()
+        clean = cleaning.clean_up(kept)
         control.send(struct.pack(STATUS, status, clean))
         if not clean:
             return
@@ -149,6 +147,7 @@ def _work(request: dict[str, Any], samples: int, output: int, reply_file: int, p
     _end_with_parent()
     for target, source in ((0, os.open(os.devnull, os.O_RDONLY)), (1, printed), (2, printed)):
         os.dup2(source, target)  # 0 was the socket to the runner, which is nothing for a UDF
+    _open_anew({samples, output, reply_file})
     _limit(request["limits"])
     where = f"[chunk {request['place']}]"
     try:
@@ -162,6 +161,17 @@ def _work(request: dict[str, Any], samples: int, output: int, reply_file: int, p
     write(reply_file, json.dumps(reply).encode())
     sys.stdout.flush()
     sys.stderr.flush()
+
+
+def _open_anew(kept: set[int]) -> None:
+    """Open other files that libraries keep open (proj.db) again: their positions are shared with the next child."""
+    for link in Path("/proc/self/fd").iterdir() if sys.platform == "linux" else ():
+        descriptor = int(link.name)
+        with suppress(OSError):
+            if descriptor > 2 and descriptor not in kept and stat.S_ISREG(os.fstat(descriptor).st_mode):
+                other = os.open(link.readlink(), os.O_RDONLY)
+                os.dup2(other, descriptor, inheritable=False)
+                os.close(other)
 
 
 def _told(error: OpenEOError) -> dict[str, Any]:
@@ -215,6 +225,8 @@ def _require_small(result: xr.DataArray, request: dict[str, Any]) -> None:
 
 def _limit(limits: dict[str, Any]) -> None:
     """Limits of the system for this process and its children; the runner watches all of them together."""
+    from local_runner.sandbox import cleaning  # noqa: PLC0415
+
     _set(resource.RLIMIT_CPU, int(limits["seconds"]) + 2)
     if sys.platform == "linux":  # libraries reserve far more than they use
         reserved = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -222,7 +234,9 @@ def _limit(limits: dict[str, Any]) -> None:
     _set(resource.RLIMIT_FSIZE, limits["output"])
     _set(resource.RLIMIT_NOFILE, 256)
     _set(resource.RLIMIT_CORE, 0)
-    if _IS_ALONE:  # elsewhere all other processes of the user would count; the runner ends those that have too many
+    if (
+        cleaning.IS_ALONE
+    ):  # elsewhere all other processes of the user would count; the runner ends those that have too many
         _set(resource.RLIMIT_NPROC, 2 * limits["processes"] + 2)
 
 
@@ -230,42 +244,6 @@ def _set(kind: int, most: int) -> None:
     hard = resource.getrlimit(kind)[1]
     most = most if hard == resource.RLIM_INFINITY else min(most, hard)
     resource.setrlimit(kind, (most, most))
-
-
-def _clean_up() -> bool:
-    """End what a child has left running and remove its files; False if something stays."""
-    while True:
-        try:
-            if _IS_ALONE:
-                os.kill(-1, signal.SIGKILL)
-            else:
-                _end_children()
-        except ProcessLookupError:
-            pass
-        try:
-            os.waitpid(-1, 0)
-        except ChildProcessError:
-            break
-    return not _IS_ALONE or all(map(_emptied, map(Path, SCRATCH_FOLDERS)))
-
-
-def _end_children() -> None:
-    from local_runner.sandbox.usage import children  # noqa: PLC0415
-
-    for child in children(os.getpid()):
-        os.kill(child, signal.SIGKILL)
-
-
-def _emptied(folder: Path) -> bool:
-    try:
-        for entry in folder.iterdir():
-            if entry.is_symlink() or not entry.is_dir():
-                entry.unlink()
-            else:
-                shutil.rmtree(entry)
-    except (OSError, RecursionError):
-        return False
-    return True
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""The command that starts a sandbox: bubblewrap where it works, else nothing around the child, which is weak."""
+"""The command that starts a sandbox: bubblewrap where it works, else nothing around the child, which is weak.
+
+What lies in the folders of the interpreter and its packages can be read in there, but for `_PRIVATE` files at their top.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ from typing import Final
 
 _SYSTEM: Final = ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
 _LINKS: Final = ("/etc/ld.so.cache", "/etc/alternatives")
+_PRIVATE: Final = (".condarc", ".netrc", ".pypirc", "pip.conf")
+"""Files beside an interpreter that may hold passwords of package servers."""
 _ENVIRONMENT: Final = {
     "HOME": "/tmp",  # noqa: S108  (of the sandbox, which nobody shares)
     "LANG": "C.UTF-8",
@@ -47,19 +52,33 @@ def environment() -> dict[str, str]:
 @cache
 def isolation() -> str | None:
     """How bubblewrap can be used here: as `root`, by a `user`, or None where it is missing or not allowed."""
+    return next((kind for kind in _kinds() if obstacle(kind) is None), None)
+
+
+def why_none() -> str:
+    """Why bubblewrap cannot be used here: the end of a sentence, with what it said itself."""
+    said = next(filter(None, map(obstacle, _kinds())), "")
+    return f"bubblewrap does not work here: {said}" if said else "bubblewrap is not installed"
+
+
+def _kinds() -> list[str]:
     if shutil.which("bwrap") is None:
-        return None
-    kinds = ["root", "user"] if os.geteuid() == 0 else ["user"]
-    return next((kind for kind in kinds if _works(kind)), None)
+        return []
+    return ["root", "user"] if os.geteuid() == 0 else ["user"]
 
 
-def _works(kind: str) -> bool:
+@cache
+def obstacle(kind: str) -> str | None:
+    """What keeps bubblewrap from working in one of its ways, as the first line that it said; None if nothing does."""
     check = [*_around(kind), *_python(), "-S", "-c", "pass"]
     try:
         done = subprocess.run(check, env=environment(), stdin=-3, capture_output=True, timeout=20, check=False)  # noqa: S603
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
+    except subprocess.TimeoutExpired:
+        return "no end within 20 s"
+    except OSError as error:
+        return str(error)
+    said = done.stderr.decode(errors="replace").strip().splitlines()
+    return None if done.returncode == 0 else (said or [f"exit code {done.returncode}"])[0]
 
 
 def _python() -> list[str]:
@@ -78,9 +97,9 @@ def _around(kind: str | None) -> list[str]:
     own = ["--size", str(SCRATCH), "--perms", "1777", "--tmpfs"]
     return [
         *("bwrap", *spaces, *rights, "--die-with-parent", "--as-pid-1"),
-        *itertools.chain.from_iterable(_bindings()),
-        *("--proc", "/proc", "--dev", "/dev", *own, "/dev/shm", "--remount-ro", "/dev", *own, "/tmp"),  # noqa: S108
-        *("--chdir", "/tmp", "--remount-ro", "/", "--"),  # noqa: S108
+        *("--proc", "/proc", "--dev", "/dev", *own, "/dev/shm", *own, "/tmp"),  # noqa: S108
+        *itertools.chain.from_iterable(_bindings()),  # after /tmp, which would cover those that lie in it
+        *("--remount-ro", "/dev", "--chdir", "/tmp", "--remount-ro", "/", "--"),  # noqa: S108
     ]
 
 
@@ -99,6 +118,8 @@ def _bindings() -> list[list[str]]:
     parents = sorted({parent for f in (*folders, *map(Path, _LINKS)) for parent in f.parents if parent != Path("/")})
     found += [["--perms", "0755", "--dir", str(parent)] for parent in parents]
     found += [["--ro-bind", str(f), str(f)] for f in sorted(folders)]
+    private = [folder / name for folder in folders for name in _PRIVATE]
+    found += [["--ro-bind", os.devnull, str(path)] for path in private if path.is_file() and not path.is_symlink()]
     return found + [["--ro-bind-try", path, path] for path in _LINKS]
 
 

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from local_runner.errors import InternalError, LimitExceededError, OpenEOError, UdfError
 from local_runner.sandbox import command, files, usage
-from local_runner.sandbox.child import SCRATCH_FOLDERS, STATUS
+from local_runner.sandbox.child import STATUS
+from local_runner.sandbox.cleaning import SCRATCH_FOLDERS
+from local_runner.sandbox.printed import MAX_PRINTED
 from local_runner.sandbox.replies import MAX_REPLY
 
 if TYPE_CHECKING:
@@ -26,16 +28,14 @@ if TYPE_CHECKING:
 
 START_SECONDS: Final = 120
 _WATCH_SECONDS: Final = 0.02
-_MAX_PRINTED: Final = 2**20
 _CRASHES: Final = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT})
 
 
 class Answer(NamedTuple):
-    """What comes out of a sandbox, unchecked: reply, descriptor of the file of samples, and what the UDF printed."""
+    """What comes out of a sandbox, unchecked: reply, and descriptor of the file of samples."""
 
     reply: bytes
     output: int
-    printed: bytes
 
 
 class Sandbox:
@@ -59,8 +59,13 @@ class Sandbox:
             said = files.read(errors, 2**16).decode(errors="replace").splitlines()
             raise InternalError("Internal", "The sandbox must start", got=said[-1] if said else "no message")
 
-    def ask(self, own: files.Files, request: dict[str, Any], samples: memoryview, limits: Limits) -> Answer:
-        """Send a request and wait; `own` are the files of the call. Raises what ended the UDF where it gave no reply."""
+    def ask(
+        self, own: files.Files, request: dict[str, Any], samples: memoryview, limits: Limits, printed: bytearray
+    ) -> Answer:
+        """Send a request and wait; `own` are the files of the call, and what the UDF prints is added to `printed`.
+
+        Raises what ended the UDF where it gave no reply.
+        """
         output, reply = own.make(), own.make()
         reading, writing = own.pipe()
         try:
@@ -70,7 +75,6 @@ class Sandbox:
                 socket.send_fds(self._control, [b"r"], sent)
             finally:
                 os.close(writing)
-            printed = bytearray()
             status = self._wait(reading, printed, limits)
         except BaseException as error:
             self.close()
@@ -80,7 +84,7 @@ class Sandbox:
         content = files.read(reply, MAX_REPLY + 1)
         if not content:
             raise _ended(status)
-        return Answer(content, output, bytes(printed))
+        return Answer(content, output)
 
     def close(self) -> None:
         """End the process and all that it has started."""
@@ -173,12 +177,12 @@ def _start(control: socket.socket, errors: int) -> subprocess.Popen[bytes]:
 
 
 def _drain(reading: int, printed: bytearray) -> bool:
-    """Read what is printed, keep the start of it; False at the end."""
+    """Read what is printed, keep the start of it, one byte more than is shown; False at the end."""
     try:
         part = os.read(reading, 2**16)
     except BlockingIOError:
         return True
-    printed += part[: max(0, _MAX_PRINTED - len(printed))]
+    printed += part[: MAX_PRINTED + 1 - len(printed)]
     return bool(part)
 
 

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 
+from local_runner import catalog
 from local_runner.errors import OpenEOError, Quoted, UdfError
 from local_runner.sandbox import command, replies, wire
 from local_runner.sandbox.files import Files
+from local_runner.sandbox.printed import Printed
+from local_runner.sandbox.replies import clean
 from local_runner.udf.call import NO_DATA, Udf, is_of_collection, name_of
 
 if TYPE_CHECKING:
@@ -24,8 +27,7 @@ if TYPE_CHECKING:
     from local_runner.sandbox.process import Answer, Sandbox
 
 Value = TypeVar("Value")
-_log: Final = logging.getLogger(__name__)
-_MAX_LOGGED: Final = 2000
+_log: Final = logging.getLogger(__package__)
 
 
 class SandboxWarning(UserWarning):
@@ -33,29 +35,37 @@ class SandboxWarning(UserWarning):
 
 
 def udf_for(text: str, context: Any, *, node: str, execution: Execution) -> Udf:
-    """A UDF that runs in this process if its text is trusted, else in the sandbox; raises `UdfNotTrusted` if it may not."""
-    if execution.trusted or is_of_collection(text):
+    """A UDF that runs in this process if its text is trusted, else in the sandbox; raises `UdfNotTrusted` if it may not.
+
+    The log tells where it runs, unless it is of the collection.
+    """
+    if is_of_collection(text):
         return Udf(text, context, node=node)
-    udf = SandboxedUdf(text, context, node=node, limits=execution.sandbox)
-    require_sandbox(text, unsafe=execution.unsafe)
+    if execution.trusted:
+        udf, where = Udf(text, context, node=node), "in this process (trusted)"
+    else:
+        udf = SandboxedUdf(text, context, node=node, limits=execution.sandbox)
+        require_sandbox(text, unsafe=execution.unsafe)
+        where = "in the sandbox" if command.isolation() else "in the sandbox (sandbox: weak)"
+    _log.info("UDF %s, sha256 %.12s, runs %s", node or "run_udf", catalog.text_hash(text), where)
     return udf
 
 
-def require_sandbox(text: str, *, unsafe: bool) -> None:
-    """Raise `UdfNotTrusted` where a text would run in a weak sandbox, unless `unsafe`; then say it aloud."""
-    if command.isolation() is not None:
-        return
-    if unsafe:
+def warn_if_weak() -> None:
+    """Say aloud that texts of strangers run in a weak sandbox here; for those who start a run, once."""
+    if command.isolation() is None:
         weak = "sandbox: weak. A UDF that is not of the collection has limits here, but can reach your files and the network"
         warnings.warn(weak, SandboxWarning, stacklevel=2)
+
+
+def require_sandbox(text: str, *, unsafe: bool) -> None:
+    """Raise `UdfNotTrusted` where a text would run in a weak sandbox, unless `unsafe`."""
+    if unsafe or command.isolation() is not None:
         return
-    must = (
-        "A UDF that is not of the installed collection must run in a sandbox, but bubblewrap is missing here or may not"
-        " make name spaces"
-    )
+    must = f"A UDF that is not of the installed collection must run in a sandbox, but {clean(command.why_none())}"
     do = (
-        "Install bubblewrap (on Linux); or read the text and, if you trust its author, add --trust, in Python trusted=True;"
-        " --unsafe runs it with limits, but with all your rights"
+        "Install bubblewrap (on Linux) and allow it to make name spaces; or read the text and, if you trust its author, add"
+        " --trust, in Python trusted=True; --unsafe runs it with limits, but with all your rights"
     )
     raise OpenEOError("UdfNotTrusted", must, got=Quoted(name_of(text)), do=do)
 
@@ -66,6 +76,7 @@ class SandboxedUdf(Udf):
     def __init__(self, text: str, context: Any, *, node: str = "", limits: Limits) -> None:
         super().__init__(text, context, node=node)
         self.limits = limits
+        self.printed = Printed()
         try:
             json.dumps(self.context)
         except (TypeError, ValueError) as error:
@@ -104,13 +115,11 @@ class SandboxedUdf(Udf):
             raise error.at(self.node) from None
 
     def _answer(self, sandbox: Sandbox, own: Files, request: dict[str, Any], samples: memoryview) -> Answer:
-        place = request["place"]
+        place, printed = request["place"], bytearray()
         try:
-            answer = sandbox.ask(own, request, samples, self.limits)
+            return sandbox.ask(own, request, samples, self.limits, printed)
         except OpenEOError as error:
             error.must = f"{error.must} [chunk {place}]"
             raise
-        if answer.printed:
-            said = replies.clean(answer.printed.decode(errors="replace"), _MAX_LOGGED)
-            _log.info("The UDF of node %s printed [chunk %s]: %s", self.node, place, said)
-        return answer
+        finally:
+            self.printed.pass_on(bytes(printed), self.node, place)

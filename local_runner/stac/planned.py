@@ -36,7 +36,10 @@ if TYPE_CHECKING:
 READ: Final = "planned-read"
 """How the names of the tasks begin that stand for reading."""
 _TILE: Final = 512
-_DO: Final = "Add the field to the item; a run reads the header of the file instead"
+_DO: Final = (
+    "Add the fields proj:shape, proj:transform and proj:code to the item or its asset; nothing is wrong with the call:"
+    " run reads the headers of the files instead, and checks the budget then"
+)
 
 
 @dataclass

@@ -58,14 +58,20 @@ def udf_of(callback: Callback, context: Any, execution: Execution) -> Udf:
         raise error.at(path) from error.__cause__
 
 
+def require_runtime(runtime: str, version: str | None) -> None:
+    """Raise `InvalidRuntime` or `InvalidVersion` unless a UDF can be run here."""
+    if runtime.lower() not in ("python", "python-jep"):
+        raise OpenEOError("InvalidRuntime", "runtime must be 'Python'", got=runtime, do="Write 'Python'")
+    if version is not None and not str(version).startswith("3"):
+        must = "version must be null or a version of Python 3"
+        raise OpenEOError("InvalidVersion", must, got=version, do="Leave it out")
+
+
 def make_udf(
     udf: str, runtime: str, version: str | None = None, context: Any = None, *, execution: Execution, node: str = ""
 ) -> Udf:
     """A UDF of the arguments of `run_udf`."""
-    if runtime.lower() not in ("python", "python-jep"):
-        raise OpenEOError("InvalidRuntime", "runtime must be 'Python'", got=runtime)
-    if version is not None and not str(version).startswith("3"):
-        raise OpenEOError("InvalidVersion", "version must be null or a version of Python 3", got=version)
+    require_runtime(runtime, version)
     execution.profile.enforce("run_udf", {"udf": udf, "runtime": runtime, "version": version, "context": context})
     if execution.planning:
         return PlannedUdf(udf, context, node=node)

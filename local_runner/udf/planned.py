@@ -1,8 +1,9 @@
 """A UDF that is never run: what its result will look like, told by the graph and by declarations.
 
-Texts of the installed collection are this project's own code: their `apply_metadata` is asked for the band labels. Nothing
-of any other text is executed. Bands that are named for pairs of dates make t the one earliest date of all pairs, the
-convention of pair processes; else t is taken to stay (docs/decisions/0003-planning-udfs.md).
+Texts of the installed collection are this project's own code: their `apply_metadata` is asked for the band labels, and what
+it raises about its input is an error of the plan. Nothing of any other text is executed. Bands that are named for pairs of
+dates make t the one earliest date of all pairs, the convention of pair processes, and the dates must be there; else t is
+taken to stay (docs/decisions/0003-planning-udfs.md).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 import xarray as xr
 
 from local_runner.cube import BANDS, T, labels, to_time
-from local_runner.errors import InternalError, OpenEOError
+from local_runner.errors import InternalError, OpenEOError, UdfError
 from local_runner.execution import PlanningWarning
 from local_runner.stac.groups import PAIR_BAND
 from local_runner.udf.call import Udf, is_of_collection
@@ -37,9 +38,17 @@ class PlannedUdf(Udf):
         raise InternalError("Internal", must, got=f"chunk {place} of {dict(chunk.sizes)}", node=self.node)
 
     def declared_bands(self, dims: Sequence[str], bands: Sequence[str]) -> list[str] | None:
-        """Band labels that `apply_metadata` declares, or None without it; `LabelsUnknown` where it may not be asked."""
+        """Band labels that `apply_metadata` declares, or None without it; `LabelsUnknown` where it may not be asked.
+
+        Its ValueError or TypeError is about its input, as that of a trial call: `UdfInputInvalid`.
+        """
         if self.collected:
-            return super().declared_bands(dims, bands)
+            try:
+                return super().declared_bands(dims, bands)
+            except UdfError as error:
+                if isinstance(error.__cause__, ValueError | TypeError):
+                    raise OpenEOError("UdfInputInvalid", str(error.__cause__), node=self.node) from error.__cause__
+                raise
         if not _defines_metadata(self.text):
             return None
         raise OpenEOError(
@@ -50,7 +59,10 @@ class PlannedUdf(Udf):
         )
 
     def expected(self, chunk: xr.DataArray, *, reduced: str | None) -> xr.DataArray:
-        """What a call on a chunk is expected to return, without memory of its own; `reduced`: dimension to be dropped."""
+        """What a call on a chunk is expected to return, without memory of its own; `reduced`: dimension to be dropped.
+
+        `UdfInputInvalid` where the declared bands are named for dates that the chunk does not have.
+        """
         bands = labels(chunk, BANDS) if BANDS in chunk.coords else list(range(chunk.sizes[BANDS]))
         declared = self.declared_bands([str(d) for d in chunk.dims], [str(band) for band in bands])
         if declared is None and not self.collected:
@@ -61,19 +73,30 @@ class PlannedUdf(Udf):
             coords[BANDS] = declared
         elif reduced == BANDS:
             coords.pop(BANDS, None)
-        day = _earliest(declared or ())
-        if T in chunk.dims and day is not None:
-            coords[T] = [day]
+        days = _days_of_pairs(declared or ())
+        if T in chunk.dims and days:
+            self._require_dates(chunk, days)
+            coords[T] = [to_time(min(days))]
         sizes = {d: len(coords[d]) if d in coords else (1 if d == reduced else n) for d, n in chunk.sizes.items()}
         dims = [d for d in chunk.dims if d != reduced or d == BANDS]
         coords = {name: values for name, values in coords.items() if name in dims}
         return xr.DataArray(np.broadcast_to(np.float32(np.nan), [sizes[d] for d in dims]), coords, dims)
 
+    def _require_dates(self, chunk: xr.DataArray, days: Sequence[str]) -> None:
+        """Raise unless the days of the pairs are days of the chunk."""
+        if T not in chunk.coords or chunk[T].dtype.kind != "M":
+            return
+        there = sorted({str(day) for day in chunk[T].values.astype("datetime64[D]")})
+        missing = next((day for day in days if day not in there), None)
+        if missing is not None:
+            must = "The pairs that a UDF declares bands for must have dates of its cube"
+            raise OpenEOError("UdfInputInvalid", must, got=missing, do=f"Choose from {there}", node=self.node)
 
-def _earliest(bands: Sequence[str]) -> np.datetime64 | None:
-    """Earliest day of all pairs that band labels are named for; None where they are not."""
+
+def _days_of_pairs(bands: Sequence[str]) -> list[str]:
+    """Days (YYYY-MM-DD) of all pairs that band labels are named for."""
     days = [day for band in bands if (found := PAIR_BAND.fullmatch(band)) for day in found.groups()[1:]]
-    return min((to_time(f"{day[:4]}-{day[4:6]}-{day[6:]}") for day in days), default=None)
+    return [f"{day[:4]}-{day[4:6]}-{day[6:]}" for day in days]
 
 
 def _defines_metadata(text: str) -> bool:

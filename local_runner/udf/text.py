@@ -124,7 +124,8 @@ def _entry_errors(module: ast.Module) -> Iterator[OpenEOError]:
     if len(entries) != 1 or names.count(ENTRY_POINT) != 1 or others:
         got = [name for name in names if name == ENTRY_POINT] + others
         must = f"A UDF must have exactly one entry point, {ENTRY_POINT}, a function at its top level"
-        yield UdfError("UdfInvalid", must, got=got)
+        do = f"Define {ENTRY_POINT}(cube, context) once and none of {_OTHER_ENTRY_POINTS}; import names one by one"
+        yield UdfError("UdfInvalid", must, got=got, do=do)
         return
     entry = entries[0]
     if entry.decorator_list:
@@ -136,7 +137,8 @@ def _entry_errors(module: ast.Module) -> Iterator[OpenEOError]:
         must = (
             "The entry point must read def apply_datacube(cube: xr.DataArray, context: dict[str, Any]) -> xr.DataArray"
         )
-        yield UdfError("UdfInvalid", must, got=f"def {ENTRY_POINT}({_source(entry.args)})")
+        written = f"def {ENTRY_POINT}({_source(entry.args)})"
+        yield UdfError("UdfInvalid", must, got=written, do=f"Change line {entry.lineno}")
 
 
 def _given_names(node: ast.AST) -> list[str]:

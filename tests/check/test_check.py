@@ -228,6 +228,40 @@ def test_what_was_probably_meant(graph, node, advice):
     assert any(f.node == node and advice in f.message for f in check(graph))
 
 
+@pytest.mark.parametrize(
+    ("graph", "code", "message"),
+    [
+        (
+            bare(a=("run_udf", {"data": None, "udf": UDF, "runtime": "Pyton", "context": {"factor": 1}})),
+            "InvalidRuntime",
+            "runtime must be 'Python', instead got 'Pyton'. Write 'Python'.",
+        ),
+        (
+            bare(a=("save_result", {"data": None, "format": "JPEG2000"})),
+            "FormatUnsuitable",
+            "format must be one of ('GTiff', 'netCDF'), instead got 'JPEG2000'. Choose one of them.",
+        ),
+    ],
+)
+def test_names_that_a_process_refuses(graph, code, message):
+    graph["a"]["result"] = True
+    assert ("a", code, message) in [(f.node, f.code, f.message) for f in check(graph)]
+
+
+@pytest.mark.parametrize(
+    ("graph", "advice"),
+    [
+        (bare(a=("absolute", {"x": {"from_node": "zzz"}})), "The nodes here are ('a',)."),
+        (bare(a=("absolute", {"x": {"from_node": "a"}})), "Take one of the references between these nodes out."),
+        ({"a": 1, **bare(b=("pi", {}))}, 'Write it like {"process_id": "add", "arguments": {"x": 1, "y": 2}}.'),
+        (bare(a=("absolute", {"x": [1]})), "must be a number or a data cube, instead got [1]."),
+    ],
+)
+def test_what_to_do(graph, advice):
+    list(graph.values())[-1]["result"] = True
+    assert any(f.node == "a" and advice in f.message for f in check(graph))
+
+
 def test_callbacks_of_a_broken_node_are_checked_too():
     callback = {"process_graph": {"mean": {"process_id": "meen", "arguments": {}, "result": True}}}
     graph = bare(a=("reduce_dimension", {"data": None, "reducer": callback, "dimension": "t", "more": 1}))

@@ -75,6 +75,16 @@ def test_what_is_no_mistake(text):
     assert found(text) == []
 
 
+def test_mistakes_have_lines_and_a_way_out():
+    text = "import numpy\nimport gone\n# apply_metadata\n"
+    entry, gone, metadata = (f.message for f in lint(text + UDF.replace("(cube", "(data"), CONTEXT, "a"))
+    assert entry.endswith("Change line 8.")
+    assert gone.endswith("instead got 'gone' in line 2.")
+    assert "as in line 3. " in metadata
+    none, *_ = lint(text[:13], CONTEXT, "a")
+    assert "Define apply_datacube(cube, context) once" in none.message
+
+
 def test_all_mistakes_are_told():
     text = "# apply_metadata\nfrom __future__ import annotations\nimport gone\n" + UDF.replace("-> xr.DataArray", "")
     codes = [code for code, _ in found(text, {})]

@@ -105,7 +105,10 @@ def test_truncated_netcdf_is_a_damage(tmp_path, share):
     ],
 )  # fmt: skip
 def test_texts_that_are_no_crs_are_refused_without_a_look_at_files(text):
-    with pytest.raises(OpenEOError, match=r"^ProcessParameterInvalid: A projection must be an EPSG code or WKT2 text"):
+    with pytest.raises(
+        OpenEOError,
+        match=r"^ProcessParameterInvalid: A projection must be (an EPSG code or WKT2 text|a known EPSG code)",
+    ):
         parse_crs(text)
 
 

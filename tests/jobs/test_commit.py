@@ -44,6 +44,17 @@ def test_nothing_is_there_before_the_end(tmp_path):
     assert out.exists()
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no folder that even root cannot write to")
+def test_folder_that_cannot_be_written_is_not_taken_for_a_locked_one():
+    with (
+        pytest.raises(
+            OpenEOError, match=r"^OutputFolderInvalid: The output folder must be a folder that can be written"
+        ),
+        commit.locked(Path("/proc/out")),
+    ):
+        pass
+
+
 def test_empty_folder_is_filled(tmp_path):
     (tmp_path / "out").mkdir()
     assert not commit.is_there(tmp_path / "out", IDENTITY, overwrite=False)
@@ -155,7 +166,9 @@ def test_lock_does_not_stay(tmp_path):
 def test_another_result_needs_overwrite(tmp_path):
     write(tmp_path / "out")
     other = {**IDENTITY, "graph_hash": "b"}
-    with pytest.raises(OpenEOError, match=r"^ResultExists: .* replace the result with --overwrite"):
+    with pytest.raises(
+        OpenEOError, match=r"^ResultExists: .* replace the result with --overwrite \(in Python overwrite=True\)"
+    ):
         commit.is_there(tmp_path / "out", other, overwrite=False)
     assert not commit.is_there(tmp_path / "out", other, overwrite=True)
 
@@ -218,7 +231,9 @@ def test_a_mount_point_is_no_target(tmp_path, monkeypatch):
 def test_file_in_the_way_of_the_folder(tmp_path):
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(OpenEOError, match=r"^OutputFolderInvalid: The output folder must be writable"),
+        pytest.raises(
+            OpenEOError, match=r"^OutputFolderInvalid: The output folder must be a folder that can be written"
+        ),
         commit.locked(tmp_path / "file" / "out"),
     ):
         pass

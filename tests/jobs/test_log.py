@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from local_runner.budget import half_of_memory
 from local_runner.compute.workers import silent
 from local_runner.demo.catalogue import write_catalogue
 from local_runner.demo.simulator import simulate
@@ -37,6 +38,7 @@ def test_log_tells_what_was_run_and_that_it_finished(result):
     record = json.loads((result.folder / "record.json").read_text())
     assert (first["event"], first["graph_hash"], first["scheduler"]) == ("start", record["graph_hash"], "threads")
     assert {name: first[name] for name in record["versions"]} == record["versions"]
+    assert first["max_memory_bytes"] == 2 * first["memory_under_way_bytes"] == half_of_memory()
     assert last["event"] == "finished"
     assert last["bytes"] > 0
     assert "log.jsonl" in record["files"]
@@ -66,11 +68,13 @@ def test_messages_and_warnings_are_in_the_log_without_secrets(tmp_path, monkeypa
     monkeypatch.setattr(warnings, "showwarning", lambda *_shown: None)
     with log.opened(tmp_path, silent) as journal:
         warnings.showwarning("read https://a/b?sig=canary", UserWarning, __file__, 1)
+        logging.getLogger("local_runner.test").info("UDF step runs here")
         logging.getLogger("local_runner.test").warning("Authorization: Bearer %s", "canary0123456789canary")
         journal.write("node", "https://user:canary@host/x", node="a")
     found = lines_of(tmp_path)
     assert [(line["event"], line["level"]) for line in found] == [
         ("warning", "warning"),
+        ("message", "info"),
         ("message", "warning"),
         ("node", "info"),
     ]

@@ -1,17 +1,22 @@
 """Limits of size: refused before a file is opened, whatever the number."""
 
+from typing import ClassVar
+
 import pytest
 
 from local_runner import access
 from local_runner.budget import MAX_PIXELS, Budget, budget_of, half_of_memory, size_text
 from local_runner.errors import LimitExceededError, OpenEOError
 from local_runner.execution import Execution
+from local_runner.files import raster
 from local_runner.graph import evaluate
+from local_runner.jobs.run import run
 from local_runner.jobs.scheduling import Scheduling
-from local_runner.planning import explain, require_budget
+from local_runner.planning import estimate, explain, require_budget
 from local_runner.profiles import load_profile
-from tests.planning import METADATA, PAIRS, UDF, changed, with_udf
+from tests.planning import METADATA, PAIRS, UDF, changed, process, with_udf
 from tests.processes import make_cube, on_map
+from tests.real_pair import write_real_pair
 
 SPECIFICATION = {"profile": "specification"}
 
@@ -116,6 +121,51 @@ class TestBeforeAFileIsOpened:
         assert plan.holds is False
         plan = explain("slc_coherence", {"pairs": PAIRS}, inputs={"data": stack}, max_memory="100M")
         assert [check.holds for check in plan.checks] == [True, False, True]
+
+
+@pytest.mark.filterwarnings("ignore::local_runner.profiles.ProfileWarning")
+class TestOnceTheHeadersAreKnown:
+    """Metadata without a shape: the plan of a run knows nothing of the size, its lazy cube does."""
+
+    BANDS: ClassVar = process(few={"process_id": "filter_bands", "arguments": {"bands": ["i_VV"]}})
+
+    @pytest.fixture
+    def nothing_is_read(self, monkeypatch):
+        def refuse(*_args, **_named):
+            raise AssertionError("a pixel was read")
+
+        monkeypatch.setattr(raster, "_read", refuse)
+
+    @pytest.fixture
+    def shapeless(self, folder):
+        return changed(folder, "headers", lambda item: item["properties"].pop("proj:shape"))
+
+    @pytest.mark.usefixtures("nothing_is_read")
+    @pytest.mark.parametrize(
+        ("limits", "message"),
+        [
+            ({"max_memory": "400K"}, r"The run must need at most 400.0 KiB of memory, .*\(node save\)$"),
+            ({"max_output": "100K"}, r"The result must have at most 100.0 KiB on disk, .*\(node save\)$"),
+        ],
+    )
+    def test_a_run_is_refused(self, shapeless, tmp_path, monkeypatch, limits, message):
+        monkeypatch.setattr(estimate, "BASE_BYTES", 0)
+        with pytest.raises(LimitExceededError, match=f"^LimitExceeded: {message}"):
+            run(self.BANDS, inputs={"data": shapeless}, out=tmp_path / "out", **limits)
+        assert not (tmp_path / "out").exists()
+
+    def test_a_run_that_fits(self, shapeless, tmp_path):
+        found = run(self.BANDS, inputs={"data": shapeless}, out=tmp_path / "out", quicklooks=False)
+        assert len(found.items) == 3
+
+    def test_real_layout(self, tmp_path):
+        try:
+            pair = write_real_pair(tmp_path / "in")
+        except FileNotFoundError as error:
+            pytest.skip(str(error))
+        call = {"inputs": {"data": pair}, "out": tmp_path / "out"}
+        with pytest.raises(LimitExceededError, match=r"^LimitExceeded: The run must need at most 300.0 MiB of memory"):
+            run("slc_coherence", {"pairs": [["2023-03-31", "2023-03-19"]]}, max_memory="300MB", **call)
 
 
 class TestOfAnEvaluation:

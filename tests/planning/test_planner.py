@@ -8,7 +8,7 @@ import pytest
 
 from local_runner import catalog
 from local_runner.cube import labels
-from local_runner.errors import OpenEOError
+from local_runner.errors import LimitExceededError, OpenEOError
 from local_runner.graph import evaluate
 from local_runner.planning import explain
 from local_runner.udf import call as udfs
@@ -82,6 +82,14 @@ class TestOfTheCollection:
         assert [node["path"] for node in found["nodes"]] == [node.path for node in plan.nodes]
         assert found["nodes"][0]["cube"]["axes"][0]["labels"][0] == "2024-08-09T17:06:52Z"
         assert found["holds"] is True
+
+    def test_a_path_that_is_none(self, stack):
+        with pytest.raises(
+            OpenEOError, match=r"^ProcessParameterInvalid: path .* 'lod_data'. Did you mean 'load_data'\?"
+        ):
+            coherence(stack).node("lod_data")
+        with pytest.raises(OpenEOError, match=r"^ProcessParameterInvalid: .* The nodes are load_data, slc_coherence, "):
+            coherence(stack).node("nope")
 
     def test_wrong_calls_are_errors(self, stack):
         with pytest.raises(OpenEOError, match=r"^ProcessParameterRequired: "):
@@ -175,7 +183,8 @@ class TestUnknown:
         plan = coherence(url)
         problem = plan.node("load_data").problem
         assert problem.code == "GridUnknown"
-        assert re.search("by proj:shape, .*Add the field to the item", problem.message)
+        assert re.search("by proj:shape, .*Add the fields proj:shape, .* run reads the headers", problem.message)
+        assert (plan.pixels_read, plan.bytes_read, plan.output_bytes) == (None, None, None)
         assert [node.unknown_from for node in plan.nodes] == [None, "load_data", "load_data"]
         assert [check.holds for check in plan.checks] == [None, None, None]
 
@@ -200,6 +209,55 @@ class TestUnknown:
         plan = explain({"load": node})
         assert plan.node("load").cube.shape == (3, 4, LINES, SAMPLES)
         assert plan.node("load").notes[0].startswith("spatial_extent in radar geometry is not narrowed down")
+
+
+@pytest.mark.usefixtures("sealed")
+class TestExitCode:
+    """What a run would end with."""
+
+    @pytest.mark.parametrize(
+        ("parameters", "message"),
+        [
+            ({"polarization": "VH"}, r"bands must hold i_VH, instead got \['i_VV', 'q_VV', "),
+            (
+                {"pairs": [[DAYS[0], "2023-01-01"]]},
+                r"The pairs .* must have dates of its cube, instead got '2023-01-01'",
+            ),
+            ({"pairs": [PAIRS[0], PAIRS[0]]}, r"pairs must not repeat"),
+        ],
+    )
+    def test_input_that_a_udf_of_the_collection_refuses(self, stack, parameters, message):
+        plan = explain("slc_coherence", {"pairs": PAIRS} | parameters, inputs={"data": stack})
+        problem = plan.node("slc_coherence/coherence").problem
+        assert problem.code == "UdfInputInvalid"
+        assert re.match(message, problem.message)
+        assert plan.exit_code == OpenEOError.exit_code
+
+    def test_nothing_wrong(self, stack):
+        assert coherence(stack).exit_code == 0
+        assert coherence(stack).to_dict()["exit_code"] == 0
+
+    def test_what_a_plan_does_not_know_is_no_error(self, stack, folder):
+        shapeless = changed(folder, "nameless", lambda item: item["properties"].pop("proj:shape"))
+        assert coherence(shapeless).exit_code == 0
+        assert own(with_udf(UDF.format(before=METADATA)), stack).exit_code == 0
+
+    @pytest.mark.parametrize("options", [{"max_memory": "100M"}, {"geocode": 32631, "resolution": 1e-6}])
+    def test_a_budget_that_does_not_hold(self, stack, options):
+        assert coherence(stack, **options).exit_code == LimitExceededError.exit_code
+
+    def test_a_limit_of_the_back_end(self, stack):
+        even = process(step={"process_id": "apply_kernel", "arguments": {"kernel": [[1]], "border": "replicate"}})
+        assert [limit.action for limit in own(even, stack).node("own/step").limits] == ["refuse"]
+        assert own(even, stack).exit_code == OpenEOError.exit_code
+        assert own(even, stack, profile="specification").exit_code == 0
+
+    def test_an_error_behind_an_assumption_is_not_certain(self, stack):
+        udf = with_udf(UDF.format(before=""))["process_graph"]["step"]
+        bands = {"process_id": "filter_bands", "arguments": {"bands": ["i_HH"]}}
+        assert own(process(bands=dict(bands)), stack).exit_code == OpenEOError.exit_code
+        del udf["result"]
+        assert own(process(udf=udf, bands=dict(bands)), stack).exit_code == 0
 
 
 @pytest.mark.usefixtures("sealed")

@@ -44,9 +44,9 @@ tiny, profile geopyspark: 4 nodes, 2 workers
 
 node      process       result                           dtype    chunks       memory
 load      load_stac     t 1, y 3, x 4                    float32  1 x 3 x 2  48 bytes
-own       own           unknown, for own/kernel is
+own       own           unknown, for kernel is
   kernel  apply_kernel  unknown: KernelDimensionsUneven
-  factor  divide        0.5
+and 1 node of scalars and lists
 
 labels
   load: t = 2024-08-09T00:00:00Z
@@ -61,7 +61,7 @@ totals, of what is known
   read: 12 pixels, 48 bytes as float32
   memory: about 1.0 MiB at the peak (base 1.0 MiB, chunks held 0 bytes, workers 0 bytes)
   output: at most 0 bytes on disk (before compression)
-  budget of pixels of a plane: not known (12 of 100)
+  budget of pixels of a plane: unknown (at least 12 of 100)
   budget of memory: DOES NOT HOLD (1.0 MiB of 512.0 KiB)
 """
 PICTURE = """\
@@ -83,11 +83,36 @@ def test_text_of_a_tiny_plan():
     assert as_text(TINY) == TEXT
 
 
+def test_a_plan_prints_as_its_text(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    assert str(TINY) == TEXT
+
+
+@pytest.mark.parametrize(("columns", "width"), [("70", 70), ("20", 60), ("500", 160)])
+def test_lines_are_as_wide_as_the_terminal(monkeypatch, columns, width):
+    monkeypatch.setenv("COLUMNS", columns)
+    assert as_text(TINY) == as_text(TINY, width=width)
+
+
+def test_narrow_tables_leave_out_the_dtype():
+    assert "float32" not in as_text(TINY, width=99).split("totals")[0]
+    assert "float32" in as_text(TINY, width=100).split("totals")[0]
+
+
+def test_totals_of_what_nothing_is_known_of(folder):
+    url = changed(folder, "unshaped", lambda item: item["properties"].pop("proj:shape"))
+    text = as_text(explain("slc_coherence", {"pairs": PAIRS}, inputs={"data": url}), width=120)
+    totals = text.partition("totals, of what is known\n")[2]
+    assert re.findall(r"  (\w+): unknown", totals) == ["read", "memory", "output"]
+    assert "budget of pixels of a plane: unknown (200,000,000 allowed)" in totals
+    assert not re.search(r"(?<![\d,.])0 ", totals)
+
+
 def test_picture_of_a_tiny_plan():
     assert as_mermaid(TINY) == PICTURE
 
 
-@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("width", [60, 80, 120])
 def test_lines_fit(stack, width):
     plan = explain("slc_coherence", {"pairs": PAIRS}, inputs={"data": stack}, geocode=32631, resolution=20)
     assert max(map(len, as_text(plan, width=width).splitlines())) <= width

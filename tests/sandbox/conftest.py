@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from local_runner.sandbox import pool, usage
+from local_runner.sandbox import command, pool, usage
 from tests.sandbox import chunk, udf
 
 
@@ -47,6 +47,17 @@ def contained(canary):
     for _, sandbox in pool._pool.idle:
         assert usage.family(sandbox._founder) == []
     assert canary.hits == 0
+
+
+@pytest.fixture(scope="class")
+def weak():
+    """No bubblewrap; without it, a sandbox that has it must not be used again."""
+    pool.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "isolation", lambda: None)
+        patch.setattr(command, "why_none", lambda: "bubblewrap is not installed")
+        yield
+        pool.close()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,7 +8,7 @@ from local_runner.errors import OpenEOError
 from local_runner.execution import Execution
 from local_runner.jobs.assemble import require_trusted
 from local_runner.profiles import load_profile
-from local_runner.sandbox import command, pool
+from local_runner.sandbox import command
 from local_runner.sandbox.udf import SandboxedUdf, SandboxWarning, require_sandbox, udf_for
 from local_runner.udf.call import Udf
 from tests.processes import graph, make_cube, node, parameter, unreadable
@@ -16,17 +16,7 @@ from tests.sandbox import chunk, text_of, udf
 
 TEXT = text_of("return cube * 2")
 WEAK = r"^sandbox: weak\. A UDF that is not of the collection has limits here"
-REFUSED = r"^UdfNotTrusted: .*sha256 [0-9a-f]{64}\. Install bubblewrap .*--trust.*--unsafe"
-
-
-@pytest.fixture(scope="class")
-def weak():
-    """No bubblewrap; without it, a sandbox that has it must not be used again."""
-    pool.close()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command, "isolation", lambda: None)
-        yield
-        pool.close()
+REFUSED = r"^UdfNotTrusted: .*, but bubblewrap is not installed, .*sha256 [0-9a-f]{64}\. Install bubblewrap .*--trust.*--unsafe"
 
 
 def kind_of(text, **options):
@@ -68,9 +58,13 @@ def test_the_refusal_names_the_node():
 
 
 @pytest.mark.usefixtures("weak")
-def test_a_weak_sandbox_is_said_aloud():
-    with pytest.warns(SandboxWarning, match=WEAK):
-        assert kind_of(TEXT, trusted=False, unsafe=True) is SandboxedUdf
+def test_a_weak_sandbox_is_said_aloud_once():
+    """By who starts a run, however many texts it has: each of them is taken in silence."""
+    nodes = {f"{n}": node for n in range(3) for node in graph_of(text_of(f"return cube * {n}")).values()}
+    with pytest.warns(SandboxWarning, match=WEAK) as said:
+        require_trusted(nodes, {"other": {"process_graph": graph_of(parameter("text"))}}, unsafe=True)
+    assert len(said) == 1
+    assert kind_of(TEXT, trusted=False, unsafe=True) is SandboxedUdf
 
 
 @pytest.mark.usefixtures("weak")

@@ -392,6 +392,19 @@ def test_metadata_declare_the_labels_of_the_result(rng):
     assert declared.band_names == result["bands"].values.tolist()
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"polarization": "HH"}, r"^bands must hold i_HH, instead got \['i_VV', 'q_VV'\]\. "),
+        ({"pairs": [PAIR, PAIR]}, r"^pairs must not repeat, instead got "),
+    ],
+)
+def test_metadata_of_an_input_that_does_not_suit_are_refused(wrong, message):
+    bands = BandDimension("bands", [Band(name) for name in ("i_VV", "q_VV")])
+    with pytest.raises(ValueError, match=message):
+        slc_coherence.apply_metadata(CubeMetadata([bands]), CONTEXT | wrong)
+
+
 def test_runs_as_text_in_the_openeo_client(rng):
     cube = pair_cube(*correlated(rng, 0.5))
     data = UdfData(proj={"EPSG": 4326}, datacube_list=[XarrayDataCube(cube)], user_context=CONTEXT)

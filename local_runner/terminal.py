@@ -1,0 +1,113 @@
+"""What a command says while it works: how far it is, and warnings. Results go to stdout, all of this to stderr."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.progress import Progress, TaskID
+
+    from local_runner.compute.workers import Report
+
+_STAGES: Final = ("compute", "write", "check", "quicklooks")
+"""Stages of a run that take time. Nodes are stages too, but cubes are lazy: each is done at once."""
+_IN_THE_LOG: Final = "[geopyspark G45]"
+"""A limit that all radar data hit, so that a run need not say it each time; its log and `explain` do."""
+
+
+def warn(message: Warning | str, *_rest: Any, **_named: Any) -> None:
+    """Print a warning as one line: what `warnings.showwarning` is to be for commands."""
+    click.echo(f"warning: {message}", err=True)
+
+
+@contextmanager
+def progress(what: str, *, quiet: bool = False) -> Iterator[Report]:
+    """Bars of the stages under way on a terminal, a line now and then elsewhere; nothing, not even warnings, if `quiet`."""
+    if quiet:
+        with _warnings_by(lambda *_rest, **_named: None):
+            yield lambda _stage, _done, _total: None
+    elif sys.stderr.isatty():
+        with _bars() as bars, _warnings_by(_above(bars)):
+            yield _Bars(what, bars, {})
+    else:
+        click.echo(f"running {what}", err=True)
+        with _warnings_by(warn):
+            yield _Lines(what)
+
+
+@dataclass
+class _Lines:
+    """One line per quarter of the computing."""
+
+    what: str
+    told: int = 0
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        quarters = 4 * done // max(total, 1)
+        if stage != "compute" or quarters == self.told:
+            return
+        self.told = quarters
+        if quarters:
+            click.echo(f"running {self.what}: {stage} {25 * quarters} %", err=True)
+
+
+@dataclass
+class _Bars:
+    """One bar per stage, as long as it is under way."""
+
+    what: str
+    bars: Progress
+    tasks: dict[str, TaskID]
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if stage not in _STAGES:
+            return
+        if stage not in self.tasks:
+            self.tasks[stage] = self.bars.add_task(f"{self.what}: {stage}", total=total)
+        self.bars.update(self.tasks[stage], completed=done, total=total, visible=done < total)
+
+
+def _bars() -> Progress:
+    from rich.console import Console  # noqa: PLC0415  (`openeo-sar --help` does without)
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def _above(bars: Progress) -> Callable[..., None]:
+    """Prints warnings above the bars, which are drawn anew below them."""
+
+    def tell(message: Warning | str, *_rest: Any, **_named: Any) -> None:
+        bars.console.print(f"warning: {message}", markup=False, highlight=False, soft_wrap=True)
+
+    return tell
+
+
+@contextmanager
+def _warnings_by(tell: Callable[..., None]) -> Iterator[None]:
+    """Warnings go to `tell`, but for what the log of a run alone is to say. Filters of warnings stay as they are."""
+
+    def show(message: Warning | str, *rest: Any, **named: Any) -> None:
+        if not str(message).startswith(_IN_THE_LOG):
+            tell(message, *rest, **named)
+
+    before, warnings.showwarning = warnings.showwarning, show
+    try:
+        yield
+    finally:
+        warnings.showwarning = before
