@@ -2,13 +2,16 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import dask.array as da
 import numpy as np
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client
 
 from local_runner.compute.blocks import plan_of
 from local_runner.compute.cluster import Cluster, parts_of, shared_tasks
@@ -30,19 +33,23 @@ def catalogue(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """Two worker processes that only this machine can reach."""
-    with (
-        LocalCluster(
-            host="127.0.0.1",
-            n_workers=2,
-            threads_per_worker=1,
-            dashboard_address=None,
-            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
-            local_directory=str(tmp_path_factory.mktemp("dask")),
-        ) as found,
-        Client(found, set_as_default=False) as client,
-    ):
-        yield client
+    """Client of two worker processes that only this machine can reach."""
+    command = [sys.executable, str(Path(__file__).with_name("local_cluster.py")), str(tmp_path_factory.mktemp("dask"))]
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        with Client(process.stdout.readline().strip(), set_as_default=False) as client:
+            client.wait_for_workers(2)
+            yield client
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 def rasters_of(folder):
