@@ -1,7 +1,11 @@
-"""What a command says while it works: how far it is, and warnings. Results go to stdout, all of this to stderr."""
+"""What a command says while it works: how far it is, warnings, and what is said of UDFs in the sandbox.
+
+Results go to stdout, all of this to stderr.
+"""
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
 from contextlib import contextmanager
@@ -32,14 +36,14 @@ def warn(message: Warning | str, *_rest: Any, **_named: Any) -> None:
 def progress(what: str, *, quiet: bool = False) -> Iterator[Report]:
     """Bars of the stages under way on a terminal, a line now and then elsewhere; nothing, not even warnings, if `quiet`."""
     if quiet:
-        with _warnings_by(lambda *_rest, **_named: None):
+        with _told_by(lambda _line: None):
             yield lambda _stage, _done, _total: None
     elif sys.stderr.isatty():
-        with _bars() as bars, _warnings_by(_above(bars)):
+        with _bars() as bars, _told_by(_above(bars)):
             yield _Bars(what, bars, {})
     else:
         click.echo(f"running {what}", err=True)
-        with _warnings_by(warn):
+        with _told_by(lambda line: click.echo(line, err=True)):
             yield _Lines(what)
 
 
@@ -89,25 +93,36 @@ def _bars() -> Progress:
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
-def _above(bars: Progress) -> Callable[..., None]:
-    """Prints warnings above the bars, which are drawn anew below them."""
+def _above(bars: Progress) -> Callable[[str], None]:
+    """Prints lines above the bars, which are drawn anew below them."""
+    return lambda line: bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def tell(message: Warning | str, *_rest: Any, **_named: Any) -> None:
-        bars.console.print(f"warning: {message}", markup=False, highlight=False, soft_wrap=True)
 
-    return tell
+class _Messages(logging.Handler):
+    """Hands messages of a logger on."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        super().__init__(logging.INFO)
+        self.tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand one on."""
+        self.tell(record.getMessage())
 
 
 @contextmanager
-def _warnings_by(tell: Callable[..., None]) -> Iterator[None]:
-    """Warnings go to `tell`, but for what the log of a run alone is to say. Filters of warnings stay as they are."""
+def _told_by(tell: Callable[[str], None]) -> Iterator[None]:
+    """Lines go to `tell`: warnings, but for what the log of a run alone is to say, and messages of the sandbox."""
 
-    def show(message: Warning | str, *rest: Any, **named: Any) -> None:
+    def show(message: Warning | str, *_rest: Any, **_named: Any) -> None:
         if not str(message).startswith(_IN_THE_LOG):
-            tell(message, *rest, **named)
+            tell(f"warning: {message}")
 
+    logger, handler = logging.getLogger("local_runner.sandbox"), _Messages(tell)
     before, warnings.showwarning = warnings.showwarning, show
+    logger.addHandler(handler)
     try:
         yield
     finally:
+        logger.removeHandler(handler)
         warnings.showwarning = before

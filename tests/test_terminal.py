@@ -1,4 +1,5 @@
 import io
+import logging
 import warnings
 
 import pytest
@@ -57,3 +58,12 @@ def test_on_a_terminal_warnings_stand_above_the_bars(screen):
     assert "warning: odd [red]x[/red]\n" in shown
     assert "it: compute" in shown
     assert "node a" not in shown
+
+
+def test_messages_of_the_sandbox_are_lines(capsys, caplog):
+    caplog.set_level(logging.INFO, "local_runner")
+    with terminal.progress("it"):
+        logging.getLogger("local_runner.sandbox").info("UDF a runs in the sandbox")
+        logging.getLogger("local_runner.other").info("not here")
+    logging.getLogger("local_runner.sandbox").info("not any more")
+    assert capsys.readouterr().err.splitlines() == ["running it", "UDF a runs in the sandbox"]

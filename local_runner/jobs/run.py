@@ -7,8 +7,6 @@ are written; `local_runner.jobs.commit` sees to it that the result is there whol
 from __future__ import annotations
 
 import functools
-import importlib.metadata
-import platform
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -30,6 +28,7 @@ from local_runner.planning import require_budget, require_cube
 from local_runner.redaction import redact
 from local_runner.stac.metadata import public
 from local_runner.stac.write import Provenance, save
+from local_runner.versions import versions_of
 
 if TYPE_CHECKING:
     import os
@@ -137,7 +136,12 @@ def run(
             name = job.process["id"]
             plan = require_budget(nodes, execution, chosen, process=name)
             graphs = {"graph": public(nodes), "processes": public(called)}
-            record = {**identity, **graphs, "versions": versions(), "created": _now()}
+            record = {
+                **identity,
+                **graphs,
+                "versions": {**versions_of(*_LIBRARIES), "gdal": rasterio.__gdal_version__},
+                "created": _now(),
+            }
             with commit.writing(folder) as partial, log.opened(partial, progress or silent) as journal:
                 saver = _Saver(partial, record, for_backend=for_backend)
                 if not plan.complete:
@@ -151,17 +155,6 @@ def read(folder: Path) -> Result:
     """Read the result in a folder."""
     collection = pystac.Collection.from_file(str(folder / "collection.json"))
     return Result(folder, collection, sorted(collection.get_items(), key=lambda item: item.id))
-
-
-def versions() -> dict[str, str]:
-    """Versions of what makes the numbers."""
-    found = {}
-    for name in _LIBRARIES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return {**found, "gdal": rasterio.__gdal_version__, "python": platform.python_version()}
 
 
 def _described(addresses: Mapping[str, str], access: Access) -> list[dict[str, str]]:

@@ -5,9 +5,7 @@ The graph itself is evaluated here in any case, and what it must know of its dat
 
 from __future__ import annotations
 
-import importlib.metadata
 import logging
-import platform
 import re
 import socket
 import tempfile
@@ -21,6 +19,7 @@ import dask
 
 from local_runner.compute.workers import Report, Threads, Workers, available, silent
 from local_runner.errors import LimitExceededError, OpenEOError
+from local_runner.versions import versions_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,9 +158,9 @@ def _require_answer(address: str) -> None:
 
 def _require_suitable(client: Client) -> None:
     """Raise unless all workers have what is here: tasks are code and data that both sides must read alike."""
-    here = versions()
+    here = versions_of(*_LIBRARIES)
     try:
-        found = client.run(versions)
+        found = client.run(versions_of, *_LIBRARIES)
     except Exception as error:
         raise _unsuitable(f"{type(error).__name__}: {error}") from error
     for where, there in found.items():
@@ -176,14 +175,3 @@ def _unsuitable(got: str) -> OpenEOError:
     must = "The workers must have openeo-sar and its libraries in the versions that are installed here"
     do = "Install the same versions there, e.g. from `pip freeze`, or run with --scheduler processes"
     return OpenEOError("WorkersUnsuitable", must, got=got, do=do)
-
-
-def versions() -> dict[str, str]:
-    """Versions of what tasks are made of."""
-    found = {}
-    for name in _LIBRARIES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return {**found, "python": platform.python_version()}
