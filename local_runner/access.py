@@ -41,8 +41,8 @@ _INDEX: Final = ("collection.json", "catalog.json", "item.json", "job-results.js
 class Access:
     """What may be opened.
 
-    `roots`: folders whose files any local catalogue may name (--data-root). `hosts`: remote hosts, `HOST` for https to
-    public addresses at the usual port, `HOST:PORT` for http, other ports, loopback and private addresses as well
+    `roots`: files, and folders whose files any local catalogue may name (--data-root). `hosts`: remote hosts, `HOST` for https
+    to public addresses at the usual port, `HOST:PORT` for http, other ports, loopback and private addresses as well
     (--allow-host). `trusted`: the host of a URL that the caller itself names is allowed too. `any_folder`: False where
     callers are strangers (HTTP endpoint): a local document must lie below `roots` even if it is named. `cache`: folder of
     downloaded assets; None: the user's.
@@ -56,10 +56,15 @@ class Access:
     asset_limit: int = ASSET_LIMIT
 
     def naming(self, url: str | os.PathLike[str]) -> Access:
-        """Access to what the caller names at top level: the folder of a path, the host of a URL if `trusted`."""
+        """Access to what the caller names at top level: the folder of a path, the host of a URL if `trusted`.
+
+        With the folder of a path come the products that this user has made catalogues of.
+        """
         href = locate(url)
         if not is_remote(href):
-            return replace(self, roots=(*self.roots, Path(href).parent)) if self.any_folder else self
+            from local_runner.roots import remembered  # noqa: PLC0415
+
+            return replace(self, roots=(*self.roots, Path(href).parent, *remembered())) if self.any_folder else self
         return replace(self, hosts=(*self.hosts, _authority(href))) if self.trusted else self
 
     def read_json(self, href: str | os.PathLike[str], limit: int = JSON_LIMIT) -> dict[str, Any]:

@@ -14,6 +14,12 @@ def pytest_configure(config):
     config.addinivalue_line("filterwarnings", r"ignore:\[geopyspark G45\]")
 
 
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path_factory, monkeypatch):
+    """What the program keeps for its user is kept apart."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
+
+
 @pytest.fixture
 def calls(monkeypatch):
     """Processes `load`, `note`, `pair` and `each` of the tests; the list of the calls, each (process id, argument)."""

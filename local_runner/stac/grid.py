@@ -14,7 +14,6 @@ from local_runner.errors import DataError, OpenEOError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     import dask.array as da
     from numpy.typing import NDArray
@@ -98,14 +97,14 @@ def of_netcdf(header: NetcdfHeader) -> Grid:
     return Grid(header.x, header.y, header.crs)
 
 
-def require_same(first: Path, a: Grid, other: Path, b: Grid) -> None:
-    """Raise `GridsDiffer` unless the grids of two files have the same cells."""
+def require_same(first: str, a: Grid, other: str, b: Grid) -> None:
+    """Raise `GridsDiffer` unless the grids of two files, given by their names, have the same cells."""
     same = (a.x.size, a.y.size, a.crs) == (b.x.size, b.y.size, b.crs)
     step = 1e-3 * min(abs(_step(a.x)), abs(_step(a.y)))
     if not same or max(np.abs(a.x - b.x).max(), np.abs(a.y - b.y).max()) > step:
         must = (
-            f"All files of a cube must have one grid, that of the primary; {first.name} has shape"
-            f" {(a.y.size, a.x.size)} and its first cell at {_first(a)}, {other.name} {(b.y.size, b.x.size)} and {_first(b)}"
+            f"All files of a cube must have one grid, that of the primary; {first} has shape"
+            f" {(a.y.size, a.x.size)} and its first cell at {_first(a)}, {other} {(b.y.size, b.x.size)} and {_first(b)}"
         )
         raise DataError("GridsDiffer", must, do="Coregister the dates, or select those of one grid")
 

@@ -22,6 +22,9 @@ from local_runner.cube import BANDS, T, X, Y, parse_crs, to_time
 from local_runner.errors import DataError, InternalError, LimitExceededError, OpenEOError
 from local_runner.execution import PlanningWarning
 from local_runner.files.raster import BAND_LIMIT, ROWS, Header
+from local_runner.products import ROWS as ROWS_OF_DRIVERS
+from local_runner.products import is_driven
+from local_runner.stac import grid as grids
 from local_runner.stac.bands import Layer, addresses, is_netcdf
 from local_runner.stac.source import Source
 
@@ -30,7 +33,6 @@ if TYPE_CHECKING:
 
     from pyproj import CRS
 
-    from local_runner.stac import grid as grids
     from local_runner.stac.walk import Found
 
 READ: Final = "planned-read"
@@ -50,6 +52,8 @@ class PlannedSource(Source):
 
     def planes(self, found: Found) -> list[tuple[np.datetime64, int]]:
         """Time and place on `t` of what an item holds: the `t` of `cube:dimensions` for netCDF without one time of its own."""
+        if is_driven(found):
+            return [(found.time(), 0)]
         known = {href: key for key, href in addresses(found, self.access.resolve)}
         self.described |= {href: (found, key) for href, key in known.items()}
         values = None if found.properties.get("datetime") else _dimension(found, T).get("values")
@@ -60,6 +64,17 @@ class PlannedSource(Source):
         ):
             return [(to_time(value), plane) for plane, value in enumerate(values)]
         return [(found.time(), 0)]
+
+    def layers(self, found: Found, plane: int) -> dict[str, Layer]:
+        """Bands of an item by name, as its metadata tell them."""
+        known = super().layers(found, plane)
+        if is_driven(found):
+            self.described |= {layer.href: (found, layer.key) for layer in known.values()}
+        return known
+
+    def grid(self, href: str) -> grids.Grid:
+        """Grid by the metadata."""
+        return grids.of_header(self.header(href))
 
     def header(self, href: str) -> Header:
         """Header of a file by the metadata of its asset; raises `GridUnknown` where they do not tell it."""
@@ -73,11 +88,14 @@ class PlannedSource(Source):
         """Band (y, x) in the chunks that the reader makes; computing it is refused."""
         header = self.header(layer.href)
         (height, width), together = header.shape, header.count if header.pixel_interleaved else 1
+        block = (header.rows, header.columns)
+        own: tuple[Any, ...] = () if together > 1 else (layer.index, layer.variable, layer.plane)
+        if layer.href in self.driven:
+            together, block, own = 1, (ROWS_OF_DRIVERS, width), (layer.name,)
         rows, columns = (
             tuple(min(step, size - start) for start in range(0, size, step))
-            for size, step in ((height, header.rows), (width, header.columns))
+            for size, step in zip((height, width), block, strict=True)
         )
-        own = () if together > 1 else (layer.index, layer.variable, layer.plane)
         name = f"{READ}-{tokenize(layer.href, own)}"
         keys = [(name, 0, j, k) for j in range(len(rows)) for k in range(len(columns))]
         tasks = {key: (_unread, public_href(layer.href)) for key in keys}

@@ -2,7 +2,8 @@
 
 `temporal_extent` and `bands` are applied before a file is opened, as far as the metadata name the bands; one header is
 read per file, pixels when the cube is computed. Nothing is reprojected, mosaicked or scaled: all dates must have one
-grid, and scale and offset are left to the graph. GeoTIFF and netCDF-4, the latter also with several dates in one file.
+grid, and scale and offset are left to the graph. GeoTIFF and netCDF-4, the latter also with several dates in one file;
+items of products by their driver (`local_runner.products`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from local_runner.access import public_href
 from local_runner.cube import BANDS, DIMENSIONS, T, X, Y, iso, temporal_extent, to_time, utc_day, with_crs
 from local_runner.errors import OpenEOError
 from local_runner.stac import grid as grids
-from local_runner.stac.bands import LATITUDE, LONGITUDE, STATIC, Layer, layers, select
+from local_runner.stac.bands import LATITUDE, LONGITUDE, STATIC, Layer, select
 from local_runner.stac.planned import PlannedSource
 from local_runner.stac.source import Source
 from local_runner.stac.walk import Found, items
@@ -118,7 +119,7 @@ def _planes(
 
 def _dates(dated: list[tuple[np.datetime64, int, Found]], source: Source) -> list[_Date]:
     """Items put together by time. Two times of one UTC day are two acquisitions, which a cube cannot tell apart."""
-    opened = [(time, item, _layers(item, plane, source)) for time, plane, item in dated]
+    opened = [(time, item, source.layers(item, plane)) for time, plane, item in dated]
     if _share_secondary([item for _, _, item in dated]):
         earliest = min(_pair_times(item)[2] for _, item, _ in opened)
         opened = [(earliest, item, _with_pair(item, bands)) for _, item, bands in opened]
@@ -139,11 +140,6 @@ def _dates(dated: list[tuple[np.datetime64, int, Found]], source: Source) -> lis
         last.found.append(item)
         last.layers |= {name: layer for name, layer in bands.items() if name not in last.layers}
     return dates
-
-
-def _layers(item: Found, plane: int, source: Source) -> dict[str, Layer]:
-    found = layers(item, source.header, source.access.resolve)
-    return {name: replace(layer, plane=plane) for name, layer in found.items()} if plane else found
 
 
 def _pair_times(found: Found) -> tuple[str, str, np.datetime64]:
