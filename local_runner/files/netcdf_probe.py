@@ -1,8 +1,9 @@
 """Tries the metadata of an HDF5 file in a process of its own, because damaged ones can stop or crash the HDF5 library.
 
 `require_sound` asks; this file run as a script answers, one file per line, and lives as long as its parent. All
-metadata that the reader will need are touched: links, types, attributes, dimensions, the index of the chunks; no data are
-read and no link out of the file is followed. Not here: judging what is in a file (`local_runner.files.netcdf_reader`).
+metadata that the readers will need are touched: links, types, attributes, dimensions, the index of the chunks, short texts
+of any length; no other data are read and no link out of the file is followed. Not here: judging what is in a file
+(`local_runner.files.hdf5`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_S: Final = 10.0
 MAX_OBJECTS: Final = 10_000
+_TEXTS: Final = 1_000
 _MEMORY: Final = 8 * 2**30
 _GUARD: Final = threading.Lock()
 _sound: set[tuple[Path, int, int]] = set()
@@ -28,8 +30,11 @@ _children: dict[int, Any] = {}
 """By the process that started it: after a fork each one talks to its own."""
 
 
-def require_sound(path: Path) -> None:
-    """Raise `DataCorrupt` where touching the metadata of a file crashes a process or takes more than `TIMEOUT_S`."""
+def require_sound(path: Path, kind: str = "netCDF") -> None:
+    """Raise `DataCorrupt` where touching the metadata of a file crashes a process or takes more than `TIMEOUT_S`.
+
+    `kind`: format of the file, for the error.
+    """
     status = path.stat()
     key = (path, status.st_size, status.st_mtime_ns)
     with _GUARD:
@@ -40,9 +45,8 @@ def require_sound(path: Path) -> None:
             return
     from local_runner.errors import DataError  # noqa: PLC0415  (the child does without)
 
-    must = (
-        f"{path} must be a whole, readable netCDF file (its header crashes the HDF5 library, or takes {TIMEOUT_S:g} s)"
-    )
+    crash = f"its header crashes the HDF5 library, or takes {TIMEOUT_S:g} s"
+    must = f"{path} must be a whole, readable {kind} file ({crash})"
     raise DataError("DataCorrupt", must, do="Make or download the file again")
 
 
@@ -107,19 +111,22 @@ def _touch(path: str) -> None:
                 if isinstance(thing, h5py.Group):
                     waiting.append(thing)
                 elif isinstance(thing, h5py.Dataset):
-                    _touch_dataset(thing)
+                    _touch_dataset(thing, named=group is file)
 
 
-def _touch_dataset(data: Any) -> None:
+def _touch_dataset(data: Any, *, named: bool) -> None:
+    """`named`: names of its dimensions too, which readers ask for in the root group only; HDF5 searches the file for each."""
     pipeline = data.id.get_create_plist()
     for at in range(pipeline.get_nfilters()):
         pipeline.get_filter(at)
-    for dim in data.dims:
+    for dim in data.dims if named else ():
         [scale.name for scale in dim.values()]
     if data.chunks and not data.external and not data.is_virtual:
         data.id.get_num_chunks()
         data.id.get_chunk_info_by_coord((0,) * data.ndim)
     data.id.get_offset()
+    if data.dtype.kind == "O" and (data.size or 0) <= _TEXTS and not (data.external or data.is_virtual or data.chunks):
+        data[()]
 
 
 def _address(thing: Any) -> int:

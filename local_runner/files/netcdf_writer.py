@@ -21,7 +21,7 @@ from local_runner.compute.blocks import ROWS, plan_of
 from local_runner.compute.workers import Threads, Workers, available
 from local_runner.cube import BANDS, T, X, Y, crs_of, with_crs
 from local_runner.errors import OpenEOError
-from local_runner.files.netcdf_reader import LOCK
+from local_runner.files.hdf5 import LOCK
 from local_runner.files.raster_writer import Written, multihash, storage_failed, stored_dtype, take_sample
 from local_runner.files.statistics import Noting, add_spans
 

@@ -28,7 +28,10 @@ MAX_ASSETS: Final = 200
 LATITUDE: Final = ("grid_lat", "latitude", "lat")
 LONGITUDE: Final = ("grid_lon", "longitude", "lon")
 COORDINATES: Final = frozenset((*LATITUDE, *LONGITUDE))
-STATIC: Final = COORDINATES | {"height", "incidence_angle", "look_east", "look_north", "look_up"}
+STATIC: Final = COORDINATES | {
+    *("height", "incidence_angle", "look_east", "look_north", "look_up"),
+    *("los_east", "los_north", "local_incidence_angle", "layover_shadow_mask"),
+}
 """Bands of the grid, not of a date: given for one date they hold for all."""
 _ROLES: Final = frozenset(("data", "data-mask", "snow-ice", "land-water", "water-mask"))
 _TIFF: Final = ("image/tiff", "image/vnd.stac.geotiff")

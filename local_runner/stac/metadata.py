@@ -47,6 +47,19 @@ _NOT_INHERITED: Final = frozenset(
         PARAMETERS.partition(":")[0],
     )
 )
+PRIMARY: Final = "openeo_sar:primary"
+"""Day of the stack primary, of a collection and of its items: what shifts, phases and baselines are relative to."""
+_OF_A_PAIR: Final = frozenset(
+    f"insar:{name}"
+    for name in (
+        "perpendicular_baseline",
+        "temporal_baseline",
+        "height_of_ambiguity",
+        "reference_datetime",
+        "secondary_datetime",
+    )
+)
+"""Properties of a date and its primary; another pair has others."""
 _OF_THE_INPUT: Final = frozenset(
     (
         "datetime",
@@ -67,6 +80,7 @@ _OF_THE_INPUT: Final = frozenset(
 """Properties that tell of the input itself (`sar:datetime_secondary` is of no schema, but is met)."""
 _OF_THE_GRID: Final = frozenset(
     (
+        PRIMARY,
         "first_line",
         "first_sample",
         "line_interval_s",
@@ -80,7 +94,7 @@ _OF_THE_GRID: Final = frozenset(
 _RESERVED: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _SAFE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}(?<!-[0-9a-f]{12})")
 """Not the name that another one is encoded to, which ends with a hash."""
-_PLAIN: Final = re.compile(r"[iq](_.*)?|.*_shift|(reference|deramp|reramp)_phase")
+_PLAIN: Final = re.compile(r"[iq](_.*)?|.*_shift|(reference|deramp|reramp|azimuth_carrier|flattening)_phase")
 
 
 @dataclass(frozen=True)
@@ -116,6 +130,25 @@ _MEANINGS: Final = {
     "range_shift": Meaning("pixel", "source sample minus target sample, after the integer placement"),
     "deramp_phase": Meaning("rad", "phase that deramps, at the source sample"),
     "reramp_phase": Meaning("rad", "phase that ramps again, at the target sample"),
+    "los_east": Meaning("1", "unit vector from ground to sensor, east"),
+    "los_north": Meaning("1", "unit vector from ground to sensor, north"),
+    "local_incidence_angle": Meaning("degree", "angle between the line of sight and the normal of the terrain"),
+    "layover_shadow_mask": Meaning("1", "0 neither, 1 shadow, 2 layover, 3 both"),
+    "azimuth_carrier_phase": Meaning("rad", "azimuth carrier that is in the SLC, -pi to pi"),
+    "flattening_phase": Meaning("rad", "phase of ellipsoid and topography that is taken out of the SLC, -pi to pi"),
+    "amplitude_std": Meaning("", "standard deviation of the amplitude over the dates"),
+    "gradient": Meaning("m", "difference of height to the next sample in range"),
+    "vx": Meaning("m/yr", "velocity along the x axis of the grid"),
+    "vy": Meaning("m/yr", "velocity along the y axis of the grid"),
+    "v": Meaning("m/yr", "magnitude of the velocity"),
+    "v_error": Meaning("m/yr", "error of the magnitude of the velocity"),
+    "vr": Meaning("m/yr", "velocity in slant range"),
+    "va": Meaning("m/yr", "velocity in azimuth"),
+    "M11": Meaning("pixel/(m/yr)", "offset in range per velocity along x"),
+    "M12": Meaning("pixel/(m/yr)", "offset in range per velocity along y"),
+    "chip_size_width": Meaning("m", "width of the search template"),
+    "chip_size_height": Meaning("m", "height of the search template"),
+    "interp_mask": Meaning("1", "0 measured, 1 interpolated"),
     "reference_phase": Meaning("rad", "-4 pi / lambda (range of the stack primary minus range of the date)"),
     "dx": Meaning("pixel", "offset along +x"),
     "dy": Meaning("pixel", "offset along +y"),
@@ -141,10 +174,13 @@ def is_plain(key: str) -> bool:
     return key in STATIC or _PLAIN.fullmatch(key) is not None
 
 
-def shared(inputs: Iterable[Mapping[str, Any]], *, offset: tuple[float, float] | None) -> dict[str, Any]:
+def shared(
+    inputs: Iterable[Mapping[str, Any]], *, offset: tuple[float, float] | None, of_one_date: bool = True
+) -> dict[str, Any]:
     """Properties that all inputs of an item have with one value, without those of the inputs as such.
 
     `offset`: line and sample of the primary's grid at which the raster starts; None where it has another grid.
+    `of_one_date`: the item is of one date, so that the baseline of its inputs to their primary is that of the item.
     """
     several = list(inputs)
     if not several:
@@ -155,7 +191,8 @@ def shared(inputs: Iterable[Mapping[str, Any]], *, offset: tuple[float, float] |
         if all(key in other and other[key] == value for other in several[1:])
         and value is not None
         and key not in _OF_THE_INPUT
-        and key.partition(":")[0] not in _NOT_INHERITED
+        and (key == PRIMARY or key.partition(":")[0] not in _NOT_INHERITED)
+        and (of_one_date or key not in _OF_A_PAIR)
     }
     if offset is None:
         return {key: value for key, value in common.items() if key not in _OF_THE_GRID}
