@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import sys
 import time
 import warnings
 from pathlib import Path
@@ -15,12 +13,11 @@ import click
 
 from local_runner.errors import OpenEOError
 from local_runner.options import EXPLAIN, RUN, ProcessGroup
-from local_runner.terminal import progress, warn
+from local_runner.product_commands import compare_, stac_
+from local_runner.terminal import console, progress, warn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from rich.console import Console
 
 CANCELLED = 130
 
@@ -78,26 +75,34 @@ def list_(part: str, *, processes: bool) -> None:
     """List the processes of the collection, or those with FILTER in their name."""
     from local_runner.reference import listing
 
-    _console().print(listing(part, predefined=processes))
+    console().print(listing(part, predefined=processes))
 
 
 @cli.command("describe")
 @click.argument("process")
 @click.option("--allow-host", "allow_hosts", multiple=True, metavar="HOST", help="Host that may be read from.")
 def describe_(process: str, allow_hosts: tuple[str, ...]) -> None:
-    """Describe PROCESS: an id of the collection, the path or URL of a process JSON, or an openEO process."""
+    """Describe PROCESS: an id of the collection, the path or URL of a process JSON, or an openEO process.
+
+    The address of a STAC catalogue, collection or item is described as well: dates, bands, grid, footprint.
+    """
     from local_runner import catalog
     from local_runner.access import Access
     from local_runner.describe import describe
+    from local_runner.stac import describe as of_stac
 
     if process.isidentifier() and process not in catalog.ids():
         from local_runner.processes import registry
         from local_runner.reference import describe_predefined
 
         if process in registry():
-            _console().print(describe_predefined(registry()[process]))
+            console().print(describe_predefined(registry()[process]))
             return
-    _console().print(describe(catalog.load(process, Access(hosts=allow_hosts)), process))
+    access = Access(hosts=allow_hosts)
+    if process not in catalog.ids() and of_stac.is_stac(process, access):
+        console().print(of_stac.describe(process, access))
+        return
+    console().print(describe(catalog.load(process, access), process))
 
 
 @cli.command()
@@ -178,7 +183,7 @@ def demo(out: Path) -> None:
     start = time.monotonic()
     with progress("demo") as report:
         shown = show(out, progress=report)
-    _console(markup=True).print(shown.table)
+    console(markup=True).print(shown.table)
     for picture in shown.pictures:
         click.echo(f"picture: {picture.resolve()}")
     click.echo(f"folder: {out.resolve()}")
@@ -247,6 +252,8 @@ def _explain(process: str, values: dict[str, Any], settings: dict[str, Any]) -> 
         raise click.exceptions.Exit(code)
 
 
+cli.add_command(stac_)
+cli.add_command(compare_)
 cli.add_command(
     ProcessGroup(
         "run",
@@ -264,10 +271,3 @@ cli.add_command(
         EXPLAIN,
     )
 )
-
-
-def _console(*, markup: bool = False) -> Console:
-    from rich.console import Console
-
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 160
-    return Console(width=width, markup=markup, highlight=False, emoji=False)

@@ -1,4 +1,4 @@
-"""Fills in what is copied from one place to another: shared functions, UDF texts, descriptions, the table of the README.
+"""Fills in what is copied from one place to another: shared functions, UDF texts, descriptions, tables of README and docs.
 
 Works on a source tree, because it writes. Everything else in the files is written by hand and keeps its place.
 """
@@ -17,6 +17,7 @@ _CUT = re.compile(
     r"^# --- shared: (?P<names>[\w., ]+) -- generated from udfs/_shared by `openeo-sar sync` ---\n", re.MULTILINE
 )
 _TABLE = re.compile(r"(<!-- processes -->\n).*?(<!-- /processes -->)", re.DOTALL)
+_PRODUCTS = re.compile(r"(<!-- products -->\n).*?(<!-- /products -->)", re.DOTALL)
 
 
 def sync(root: Path | None = None, *, check: bool = False) -> list[str]:
@@ -54,7 +55,18 @@ def _synchronised(root: Path) -> dict[Path, str]:
     if readme.exists():
         table = "| process | what it gives |\n|---|---|\n" + "".join(rows)
         texts[readme] = _TABLE.sub(lambda m: m[1] + table + m[2], readme.read_text(encoding="utf-8"))
+    guide = root / "docs" / "products.md"
+    if guide.exists():
+        texts[guide] = _PRODUCTS.sub(lambda m: m[1] + _products() + m[2], guide.read_text(encoding="utf-8"))
     return texts
+
+
+def _products() -> str:
+    """Table of the product drivers."""
+    from local_runner.products import drivers  # noqa: PLC0415  (brings what reads files)
+
+    rows = [f"| `{name}` | {driver.TITLE} |\n" for name, driver in drivers().items()]
+    return "| driver | product, and what its path is |\n|---|---|\n" + "".join(rows)
 
 
 def _with_shared(path: Path, root: Path) -> str:

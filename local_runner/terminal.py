@@ -1,4 +1,4 @@
-"""What a command says while it works: how far it is, warnings, and what is said of UDFs in the sandbox.
+"""What a command says while it works: how far it is, warnings, and what is said of products and of UDFs in the sandbox.
 
 Results go to stdout, all of this to stderr.
 """
@@ -6,6 +6,7 @@ Results go to stdout, all of this to stderr.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import warnings
 from contextlib import contextmanager
@@ -17,12 +18,14 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from rich.console import Console
     from rich.progress import Progress, TaskID
 
     from local_runner.compute.workers import Report
 
-_STAGES: Final = ("compute", "write", "check", "quicklooks")
+_STAGES: Final = ("compute", "write", "check", "quicklooks", "read metadata")
 """Stages of a run that take time. Nodes are stages too, but cubes are lazy: each is done at once."""
+_PRODUCTS: Final = "local_runner.products"
 _IN_THE_LOG: Final = "[geopyspark G45]"
 """A limit that all radar data hit, so that a run need not say it each time; its log and `explain` do."""
 
@@ -30,6 +33,14 @@ _IN_THE_LOG: Final = "[geopyspark G45]"
 def warn(message: Warning | str, *_rest: Any, **_named: Any) -> None:
     """Print a warning as one line: what `warnings.showwarning` is to be for commands."""
     click.echo(f"warning: {message}", err=True)
+
+
+def console(*, markup: bool = False) -> Console:
+    """Console of results: as wide as the terminal, 160 columns where there is none."""
+    from rich.console import Console  # noqa: PLC0415  (`openeo-sar --help` does without)
+
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 160
+    return Console(width=width, markup=markup, highlight=False, emoji=False)
 
 
 @contextmanager
@@ -99,7 +110,7 @@ def _above(bars: Progress) -> Callable[[str], None]:
 
 
 class _Messages(logging.Handler):
-    """Hands messages of a logger on."""
+    """Hands messages of a logger on, those of products as warnings."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         super().__init__(logging.INFO)
@@ -107,22 +118,25 @@ class _Messages(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Hand one on."""
-        self.tell(record.getMessage())
+        is_warning = record.name.startswith(_PRODUCTS) and record.levelno >= logging.WARNING
+        self.tell(f"{'warning: ' if is_warning else ''}{record.getMessage()}")
 
 
 @contextmanager
 def _told_by(tell: Callable[[str], None]) -> Iterator[None]:
-    """Lines go to `tell`: warnings, but for what the log of a run alone is to say, and messages of the sandbox."""
+    """Lines go to `tell`: warnings, but for what the log of a run alone is to say, messages of the sandbox and of products."""
 
     def show(message: Warning | str, *_rest: Any, **_named: Any) -> None:
         if not str(message).startswith(_IN_THE_LOG):
             tell(f"warning: {message}")
 
-    logger, handler = logging.getLogger("local_runner.sandbox"), _Messages(tell)
+    loggers, handler = [logging.getLogger(name) for name in ("local_runner.sandbox", _PRODUCTS)], _Messages(tell)
     before, warnings.showwarning = warnings.showwarning, show
-    logger.addHandler(handler)
+    for logger in loggers:
+        logger.addHandler(handler)
     try:
         yield
     finally:
-        logger.removeHandler(handler)
+        for logger in loggers:
+            logger.removeHandler(handler)
         warnings.showwarning = before

@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 from local_runner.errors import DataError, OpenEOError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 RECORD: Final = "record.json"
 _OVERWRITE: Final = "--overwrite (in Python overwrite=True)"
@@ -104,10 +104,13 @@ def clean(out: Path) -> None:
             _remove(path)
 
 
-def is_there(out: Path, identity: Mapping[str, Any], *, overwrite: bool) -> bool:
+def is_there(
+    out: Path, identity: Mapping[str, Any], *, overwrite: bool, belongs: Callable[[str], bool] = lambda _file: False
+) -> bool:
     """Whether the result with this identity (entries of its record) is complete in `out`; False: it may be written.
 
-    Anything else in the folder raises `ResultExists`. Only a result is ever overwritten, never a folder of other files.
+    Anything else in the folder raises `ResultExists`. Only a result is ever overwritten, never a folder of other files;
+    `belongs` tells of a file that came later, by its relative name, whether it is one of the result.
     """
     if not out.exists() or not any(out.iterdir()):
         return False
@@ -120,7 +123,7 @@ def is_there(out: Path, identity: Mapping[str, Any], *, overwrite: bool) -> bool
             got=str(out),
             do="Name another folder",
         )
-    foreign = sorted(_files(out).keys() - {RECORD, *record["files"]})
+    foreign = sorted(file for file in _files(out).keys() - {RECORD, *record["files"]} if not belongs(file))
     if overwrite and foreign:
         raise OpenEOError(
             "ResultExists",

@@ -8,6 +8,7 @@ assets are plain rasters do not, and `load_stac` reads them as anybody's.
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -16,12 +17,57 @@ from local_runner.errors import DataError, OpenEOError
 from local_runner.products._driver import DRIVER, ROWS, Driver, Options, Product, Stack
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from local_runner.access import Access
+    from local_runner.jobs.run import Result
     from local_runner.stac.walk import Found
 
-__all__ = ["DRIVER", "ROWS", "Driver", "Options", "Product", "Stack", "drivers", "is_driven", "open_item", "recognise"]
+__all__ = [
+    "DRIVER",
+    "ROWS",
+    "Driver",
+    "Options",
+    "Product",
+    "Stack",
+    "catalogue",
+    "drivers",
+    "is_driven",
+    "materialise",
+    "open_item",
+    "recognise",
+]
+
+
+def catalogue(
+    paths: Sequence[str | os.PathLike[str]],
+    *,
+    out: str | os.PathLike[str],
+    overwrite: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+    **options: Any,
+) -> Path:
+    """Make a STAC catalogue of products on disk in the folder `out`, and return the path of its `collection.json`.
+
+    `options` are the fields of `Options`. No pixel is read or copied. One collection per stack of dates on one grid; several
+    of them stand below a collection of collections. `progress(stage, done, total)` is told how far it is.
+
+    Raises `FileNotFound`, `ProductUnknown`, `ProcessParameterInvalid` and what the driver says of a product; `ResultExists`
+    where `out` is not empty. Nothing is left behind then.
+
+        catalogue(["S1A_IW_SLC__1SDV_....SAFE"], out="cat", primary="2023-03-31", dem="dem.tif")
+    """
+    from local_runner.products import _call  # noqa: PLC0415  (reading items needs nothing of the writer)
+
+    return _call.make(paths, out, options, overwrite=overwrite, report=progress)
+
+
+def materialise(catalogue: str | os.PathLike[str], **settings: Any) -> list[Result]:
+    """Write the bands of a catalogue as GeoTIFF for a remote back-end; see `local_runner.products._materialise`."""
+    from local_runner.products import _materialise  # noqa: PLC0415
+
+    return _materialise.materialise(catalogue, **settings)
 
 
 @cache
@@ -32,10 +78,11 @@ def drivers() -> dict[str, Driver]:
 
 
 def recognise(path: Path) -> str:
-    """Name of the driver of a path; `ProductUnknown` where no driver knows it, with what they do know."""
-    if not path.exists():
+    """Name of the driver of a path, of several one that is no fallback; `ProductUnknown` where no driver knows it."""
+    if not os.path.exists(path):  # noqa: PTH110  (False where the name is too long)
         raise DataError("FileNotFound", "The product must exist", got=str(path), do="Check the path")
     known = [name for name, driver in drivers().items() if driver.recognise(path)]
+    known.sort(key=lambda name: getattr(drivers()[name], "FALLBACK", False))
     if not known:
         titles = "; ".join(driver.TITLE for driver in drivers().values())
         must = f"The path must be one of these products: {titles}"
@@ -53,7 +100,7 @@ def is_driven(found: Found) -> bool:
 def open_item(found: Found, access: Access) -> Product:
     """Grid and lazy bands of an item that names its driver; headers are read, no pixel is."""
     name: Any = found.properties[DRIVER]
-    if name not in drivers():
+    if not isinstance(name, str) or name not in drivers():
         must = f"{DRIVER} of item {found.id} must be one of {tuple(drivers())}"
         raise OpenEOError("ProductUnknown", must, got=name, do="Make the catalogue again with `openeo-sar stac`")
     return drivers()[name].open_item(found, access)

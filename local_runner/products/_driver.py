@@ -49,7 +49,10 @@ class Options:
 
 @dataclass(frozen=True)
 class Stack:
-    """One collection: items that have one grid, one per date. `id` is a file name; `fields` stand in the collection.
+    """One collection: items that have one grid, one per date.
+
+    `id` is a file name. `fields` stand in the collection, among them `license`, `keywords` and `providers` as STAC has them. A
+    link to another item of the stack may hold its id as target.
 
     `roots`: what must be readable to open the items, files or folders of the products. Assets of the items have absolute
     hrefs; the writer of the catalogue makes those below it relative. Items of a driver have all bands in the field `bands` of
@@ -77,7 +80,10 @@ class Product:
 
 
 class Driver(Protocol):
-    """A module or package in `local_runner.products`."""
+    """A module or package in `local_runner.products`.
+
+    One with `FALLBACK = True` takes only what no other one recognises.
+    """
 
     TITLE: str
     """One line: what the product is, and what its path is."""

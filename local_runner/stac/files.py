@@ -12,7 +12,6 @@ from affine import Affine
 from pyproj import CRS
 
 from local_runner.cube import BANDS, T, X, Y, crs_of, spacing
-from local_runner.errors import OpenEOError
 from local_runner.files.netcdf_writer import File, write_netcdf
 from local_runner.files.raster_writer import Target, Written, write_geotiff
 from local_runner.stac import footprint
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from local_runner.compute.workers import Workers
     from local_runner.stac.groups import Group
+    from local_runner.stac.save_options import Options
 
 COG: Final = "image/tiff; application=geotiff; profile=cloud-optimized"
 GEOTIFF: Final = "image/tiff; application=geotiff"
@@ -35,16 +35,6 @@ NETCDF: Final = "application/x-netcdf"
 _MAKESHIFT: Final = CRS.from_epsg(3857)
 
 Rings = dict[str, footprint.Ring | None]
-
-
-@dataclass(frozen=True)
-class Options:
-    """Options of `save_result`."""
-
-    netcdf: bool = False
-    prefix: str = ""
-    tile: int | None = None
-    overviews: bool = True
 
 
 @dataclass
@@ -56,29 +46,6 @@ class Files:
     properties: dict[str, Any] = field(default_factory=dict)
 
 
-def options_of(given: Mapping[str, Any], file_format: str) -> Options:
-    """Options of `save_result`; unknown ones and bad values raise `ProcessParameterInvalid`."""
-    allowed: dict[str, tuple[Any, ...] | None] = {
-        "filename_prefix": None,
-        "tile_size": (256, 512),
-        "overviews": ("AUTO", "OFF", True, False),
-    }
-    for key, value in given.items():
-        if key not in allowed:
-            raise OpenEOError("ProcessParameterInvalid", f"Each of 'options' must be one of {tuple(allowed)}", got=key)
-        values = allowed[key]
-        if values is not None and (value not in values or (key == "tile_size" and isinstance(value, bool))):
-            raise OpenEOError("ProcessParameterInvalid", f"The option {key!r} must be one of {values}", got=value)
-    prefix = given.get("filename_prefix", "")
-    if not isinstance(prefix, str) or (prefix and safe_name(prefix) != prefix):
-        must = (
-            "The option 'filename_prefix' must be letters, digits, '.', '_' and '-', beginning with a letter or digit"
-        )
-        raise OpenEOError("ProcessParameterInvalid", must, got=prefix)
-    overviews = given.get("overviews", "AUTO") not in ("OFF", False)
-    return Options(file_format.lower() == "netcdf", prefix, given.get("tile_size"), overviews)
-
-
 def write_files(
     cube: xr.DataArray,
     groups: list[Group],
@@ -88,7 +55,7 @@ def write_files(
     for_backend: bool,
     workers: Workers | None = None,
 ) -> Files:
-    """Write the bands of an arranged cube, in one computation; the coordinate bands once, beside the items."""
+    """Write the bands of an arranged cube, in one computation; what holds for all dates once, beside the items."""
     makeshift = for_backend and crs_of(cube) is None
     files = Files(properties=_projection(cube, makeshift=makeshift))
     if options.netcdf:
@@ -110,7 +77,7 @@ def _write_rasters(
     workers: Workers | None,
 ) -> Rings:
     crs = crs_of(cube)
-    common = _coordinate_targets(cube, folder, options)
+    common = _common_targets(cube, folder, options)
     own = {group.id: _targets(cube, group, folder, options) for group in groups}
     everything = [*common.values(), *(target for targets in own.values() for target in targets.values())]
     results = write_geotiff(
@@ -127,15 +94,21 @@ def _write_rasters(
     if crs is not None:
         spans = {name: [written[target.path].spans for target in targets.values()] for name, targets in own.items()}
         return _outlines(cube, crs, spans)
-    outline = _outline({key: written[target.path].sample for key, target in common.items()})
+    outline = _outline({key: written[common[key].path].sample for key in _coordinates(cube)})
     return {group.id: outline for group in groups}
 
 
-def _coordinate_targets(cube: xr.DataArray, folder: Path, options: Options) -> dict[str, Target]:
-    """Bands of latitude and longitude, which hold for all dates: taken from the first one."""
+def _common_targets(cube: xr.DataArray, folder: Path, options: Options) -> dict[str, Target]:
+    """Bands that hold for all dates, of which latitude and longitude are sampled for the footprint."""
     names = _Names(options.prefix)
     sample = (footprint.sample_positions(cube.sizes[Y]), footprint.sample_positions(cube.sizes[X]))
-    return {key: Target(folder / names.of(key), _plane(cube, 0, key), key, sample=sample) for key in _coordinates(cube)}
+    keys = [str(name) for name in cube[BANDS].values if str(name) in options.once]
+    return {
+        key: Target(
+            folder / names.of(key), _plane(cube, 0, key), key, sample=sample if key in COORDINATES else ((), ())
+        )
+        for key in keys
+    }
 
 
 def _targets(cube: xr.DataArray, group: Group, folder: Path, options: Options) -> dict[str, Target]:
@@ -152,7 +125,7 @@ def _targets(cube: xr.DataArray, group: Group, folder: Path, options: Options) -
             spans=key == outlined,
         )
         for key, label in group.bands.items()
-        if label not in COORDINATES
+        if label not in options.once
     }
 
 

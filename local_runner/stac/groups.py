@@ -11,6 +11,7 @@ import numpy as np
 from local_runner.cube import BANDS, DIMENSIONS, T, X, Y, crs_of, dimension_of_type, iso, spacing, to_time, utc_day
 from local_runner.errors import OpenEOError
 from local_runner.stac.bands import COORDINATES
+from local_runner.stac.baselines import baseline_of_pair
 from local_runner.stac.metadata import safe_name
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ PAIR_BAND: Final = re.compile(r"(.+)_(\d{8})_(\d{8})")
 class Group:
     """One item: `bands` maps asset keys to band labels of the cube, `index` is its place on `t`.
 
-    `sources`: the input items, each `{"id", "href", "properties", "role"}`, role `reference`, `secondary` or empty.
+    `sources`: the input items, each `{"id", "href", "properties", "role"}`, role `reference`, `secondary` or empty, and
+    `geometry` and `bbox` where the cube keeps them.
     """
 
     id: str
@@ -118,6 +120,7 @@ def _pair_group(cube: xr.DataArray, process: str, primary: str, secondary: str, 
             "insar:reference_datetime": iso(times[0]),
             "insar:secondary_datetime": iso(times[1]),
             "insar:temporal_baseline": round(float((times[1] - times[0]) / np.timedelta64(1, "D")), 6),
+            **baseline_of_pair(cube, days),
         },
         sources=sources,
     )
@@ -166,6 +169,7 @@ def _sources(cube: xr.DataArray, days: Iterable[str], role: str = "") -> list[di
             "href": source.get("href", ""),
             "properties": source.get("properties", {}),
             "role": role,
+            **{name: source[name] for name in ("geometry", "bbox") if source.get(name)},
         }
         for day in days
         for source in known.get(day, ())

@@ -10,7 +10,7 @@ import math
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import dask.array as da
 import numpy as np
@@ -178,9 +178,9 @@ class _Description:
 
     def _shape(self) -> tuple[int, int]:
         given, transform, box = (self._field(f"proj:{name}") for name in ("shape", "transform", "bbox"))
-        if _numbers(given, 2):
+        if is_numbers(given, 2):
             return int(given[0]), int(given[1])
-        if _numbers(transform, 6) and _numbers(box, 4) and transform[0] and transform[4]:
+        if is_numbers(transform, 6) and is_numbers(box, 4) and transform[0] and transform[4]:
             return round(abs((box[3] - box[1]) / transform[4])), round(abs((box[2] - box[0]) / transform[0]))
         sizes = [_size(_dimension(self.found, name)) for name in (Y, X)]
         if sizes[0] and sizes[1]:
@@ -194,11 +194,11 @@ class _Description:
 
     def _transform(self, shape: tuple[int, int], crs: CRS | None) -> Affine:
         given, box = self._field("proj:transform"), self._field("proj:bbox")
-        if _numbers(given, 6):
+        if is_numbers(given, 6):
             return Affine(*(float(value) for value in given[:6]))
         if crs is None:
             return Affine.identity()
-        if _numbers(box, 4):
+        if is_numbers(box, 4):
             west, south, east, north = (float(value) for value in box[:4])
             return Affine((east - west) / shape[1], 0, west, 0, (south - north) / shape[0], north)
         must = f"The metadata of item {self.found.id} must tell the grid of its asset {self.key!r} by proj:transform"
@@ -209,7 +209,7 @@ def _objects(value: Any) -> list[dict[str, Any]]:
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
-def _numbers(value: Any, count: int) -> bool:
+def is_numbers(value: Any, count: int) -> TypeGuard[list[float]]:
     """Whether a value is a list of at least so many finite numbers."""
     return (
         isinstance(value, list)
@@ -230,7 +230,7 @@ def _dimension(found: Found, name: str) -> dict[str, Any]:
 def _size(axis: Mapping[str, Any]) -> int:
     """Labels of an axis with extent and step, those of the first and the last cell; 0 where it does not have both."""
     extent, step = axis.get("extent"), axis.get("step")
-    if not isinstance(extent, list) or not _numbers(extent, 2) or not _numbers([step], 1) or not step:
+    if not isinstance(extent, list) or not is_numbers(extent, 2) or not is_numbers([step], 1) or not step:
         return 0
     return round(abs((float(extent[1]) - float(extent[0])) / float(step))) + 1
 

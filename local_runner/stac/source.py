@@ -104,9 +104,11 @@ class Source:
         return grids.select_radar(self.array(latitude), self.array(longitude), box)
 
     def outline(self, found: Found) -> dict[str, Any]:
-        """What a cube keeps of an item beside its id, address and properties: nothing, since the pixels tell all."""
-        del found
-        return {}
+        """What a cube keeps of an item beside its id, address and properties.
+
+        Of a product its footprint: the positions that would tell it are not always loaded. Of others the pixels tell all.
+        """
+        return {name: found.item.get(name) for name in ("geometry", "bbox")} if is_driven(found) else {}
 
 
 def _netcdf(header: NetcdfHeader, layer: Layer) -> da.Array:

@@ -56,6 +56,15 @@ class Found:
         """Assets of the item by key."""
         return {key: asset for key, asset in (self.item.get("assets") or {}).items() if asset}
 
+    @property
+    def home(self) -> str:
+        """Address of the collection that a local item links to; empty where it links to none."""
+        links = (link for link in self.item.get("links") or () if isinstance(link, dict))
+        hrefs = (str(link.get("href", "")) for link in links if link.get("rel") == "collection")
+        if is_remote(self.href):
+            return ""
+        return next((str(Path(self.href).parent.joinpath(href).resolve()) for href in hrefs if not is_remote(href)), "")
+
     def time(self) -> np.datetime64:
         """Time stamp: `datetime`, else `start_datetime`, else the date in the name of a file or in the id."""
         for name in ("datetime", "start_datetime"):

@@ -6,31 +6,28 @@ Not here: the partial folder, its record and the rename (`local_runner.jobs.comm
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import pystac
 
-from local_runner.access import is_remote, public_href
-from local_runner.cube import BANDS, crs_of, iso, to_time
+from local_runner.cube import X, Y, crs_of, iso, to_time
 from local_runner.errors import OpenEOError
 from local_runner.stac.dimensions import dimensions_of
-from local_runner.stac.files import Files, options_of, write_files
+from local_runner.stac.documents import GEOJSON, JSON, dump, extent, item_assets, reachable
+from local_runner.stac.files import Files, write_files
 from local_runner.stac.groups import Group, arranged, groups_of, index_offset
 from local_runner.stac.metadata import PARAMETERS, extensions, public, shared
+from local_runner.stac.save_options import options_of
 from local_runner.stac.walk import RECORD_REL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     import xarray as xr
 
     from local_runner.compute.workers import Workers
-
-_JSON: Final = "application/json"
-_GEOJSON: Final = "application/geo+json"
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,8 @@ def save(
     property, which is what the geopyspark back-end loads. All rasters are computed in one pass by `workers`, all threads
     if None, read back and compared.
 
-    `options`: `filename_prefix`, `tile_size` (256 or 512), `overviews` ("AUTO" or "OFF").
+    `options`: `filename_prefix`, `tile_size` (256 or 512), `overviews` ("AUTO" or "OFF"), `static_bands` ("ONCE": of all bands
+    of the grid, as `height`, GeoTIFF has one file for all dates, that of the first; "AUTO": of latitude and longitude).
     Raises `FormatUnsuitable`, `DataCubeEmpty`, `ProcessParameterInvalid` (options), `StorageFailed`.
     """
     if file_format.lower() not in ("gtiff", "netcdf"):
@@ -95,8 +93,10 @@ def _item(
     for_backend: bool,
 ) -> pystac.Item:
     geometry, bbox = files.footprints[group.id]
+    if geometry is None and index_offset(cube) == (0, 0):
+        geometry, bbox = _outline_of_input(group, [cube.sizes[Y], cube.sizes[X]])
     properties = {
-        **public(shared((source["properties"] for source in group.sources), offset=index_offset(cube))),
+        **public(_inherited(group, cube)),
         **group.properties,
         **files.properties,
         **_processing(process, provenance),
@@ -119,12 +119,25 @@ def _item(
     item.collection_id = process
     here = folder / group.folder
     for rel in ("root", "parent", "collection"):
-        item.add_link(pystac.Link(rel, "../collection.json", _JSON))
-    item.add_link(pystac.Link(RECORD_REL, "../record.json", _JSON, "What was computed from what"))
+        item.add_link(pystac.Link(rel, "../collection.json", JSON))
+    item.add_link(pystac.Link(RECORD_REL, "../record.json", JSON, "What was computed from what"))
     for rel, href in _origins(group):
-        item.add_link(pystac.Link(rel, _reachable(href, here, folder.parent), _GEOJSON))
-    _dump(item, here / f"{group.folder}.json", _GEOJSON)
+        item.add_link(pystac.Link(rel, reachable(href, here, folder.parent), GEOJSON))
+    dump(item, here / f"{group.folder}.json")
     return item
+
+
+def _inherited(group: Group, cube: xr.DataArray) -> dict[str, Any]:
+    properties = [source["properties"] for source in group.sources]
+    return shared(properties, offset=index_offset(cube), of_one_date=group.start is None)
+
+
+def _outline_of_input(group: Group, shape: list[int]) -> tuple[dict[str, Any] | None, list[float] | None]:
+    """Footprint of the first input that has one and the shape of the cube, which then is its whole grid."""
+    for source in group.sources:
+        if source.get("geometry") and source.get("bbox") and source["properties"].get("proj:shape") == shape:
+            return source["geometry"], source["bbox"]
+    return None, None
 
 
 def _processing(process: str, provenance: Provenance) -> dict[str, Any]:
@@ -153,15 +166,6 @@ def _origins(group: Group) -> Iterable[tuple[str, str]]:
             yield source["role"], source["href"]
 
 
-def _reachable(href: str, here: Path, beside: Path) -> str:
-    """An href as it is written: relative if the file lies below the folder that also holds the result."""
-    if is_remote(href):
-        return public_href(href)
-    path = os.path.realpath(href)
-    below = Path(path).is_relative_to(os.path.realpath(beside))
-    return Path(os.path.relpath(path, os.path.realpath(here)) if below else path).as_posix()
-
-
 def _collection(
     items: Mapping[str, pystac.Item],
     folder: Path,
@@ -175,63 +179,23 @@ def _collection(
     collection = pystac.Collection(
         id=process,
         description=f"Result of the openEO process {process}.",
-        extent=_extent(items.values()),
+        extent=extent(items.values()),
         license="other",
         extra_fields=extra,
         stac_extensions=extensions(extra),
     )
-    collection.item_assets.update(_item_assets(items.values()))
+    collection.item_assets.update(item_assets(items.values()))
     collection.clear_links()
-    collection.add_link(pystac.Link("root", "./collection.json", _JSON))
+    collection.add_link(pystac.Link("root", "./collection.json", JSON))
     for href, item in items.items():
-        collection.add_link(pystac.Link("item", href, _GEOJSON, item.id))
-    collection.add_link(pystac.Link(RECORD_REL, "./record.json", _JSON, "What was computed from what"))
+        collection.add_link(pystac.Link("item", href, GEOJSON, item.id))
+    collection.add_link(pystac.Link(RECORD_REL, "./record.json", JSON, "What was computed from what"))
     for href in provenance.inputs:
-        collection.add_link(pystac.Link("derived_from", _reachable(href, folder, folder.parent), _JSON))
-    _dump(collection, folder / "collection.json", _JSON)
+        collection.add_link(pystac.Link("derived_from", reachable(href, folder, folder.parent), JSON))
+    dump(collection, folder / "collection.json")
     collection.set_self_href(str(folder / "collection.json"))
     return collection
 
 
-def _item_assets(items: Iterable[pystac.Item]) -> dict[str, Any]:
-    """Assets that items have in common by key, without what belongs to one file."""
-    found: dict[str, Any] = {}
-    for item in items:
-        for key, asset in item.assets.items():
-            bands = [
-                {name: value for name, value in band.items() if name != "statistics"}
-                for band in asset.extra_fields.get(BANDS, [])
-            ]
-            found.setdefault(key, {"type": asset.media_type, "roles": asset.roles, BANDS: bands})
-    return found
-
-
-def _extent(items: Iterable[pystac.Item]) -> pystac.Extent:
-    several = list(items)
-    boxes = [item.bbox for item in several if item.bbox is not None]
-    if any(box[0] > box[2] for box in boxes):
-        west, east = -180.0, 180.0
-    else:
-        west, east = min((b[0] for b in boxes), default=-180.0), max((b[2] for b in boxes), default=180.0)
-    south, north = min((b[1] for b in boxes), default=-90.0), max((b[3] for b in boxes), default=90.0)
-    times = [
-        time
-        for item in several
-        for time in (item.datetime, item.common_metadata.start_datetime, item.common_metadata.end_datetime)
-        if time is not None
-    ]
-    spatial = pystac.SpatialExtent([[west, south, east, north]])
-    return pystac.Extent(spatial, pystac.TemporalExtent([[min(times), max(times)]]))
-
-
 def _datetime(time: Any) -> Any:
     return pystac.utils.str_to_datetime(iso(to_time(time)))
-
-
-def _dump(thing: pystac.Item | pystac.Collection, path: Path, kind: str) -> None:
-    """Write a document with a relative self link: its folder will have another name when the run has finished."""
-    document = thing.to_dict(include_self_link=False, transform_hrefs=False)
-    document["links"] = [{"rel": "self", "href": f"./{path.name}", "type": kind}, *document["links"]]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")

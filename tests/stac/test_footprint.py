@@ -61,3 +61,19 @@ def test_the_footprint_of_spans_is_their_hull():
     assert (east.min(), east.max()) == (pytest.approx(500_000, abs=0.1), pytest.approx(501_800, abs=0.1))
     assert (north.min(), north.max()) == (pytest.approx(5_798_800, abs=0.1), pytest.approx(5_799_800, abs=0.1))
     assert abs(bbox[0] - 3) < 1e-5
+
+
+@pytest.mark.parametrize("heading", [1, -1])
+@pytest.mark.parametrize("west", [179.83, 179.9, 179.99, 180.0, -179.9, -180.0])
+def test_radar_footprints_near_the_antimeridian_are_those_elsewhere_moved(west, heading):
+    """Same area and same extent as at 4 degrees east, in two parts or in one, with longitudes from -180 to 180."""
+    shapely = pytest.importorskip("shapely.geometry")
+    latitude, longitude = grid(lon0=west, heading=heading)
+    moved, bbox = footprint.geometry_of(footprint.of_samples(latitude, (longitude + 180) % 360 - 180))
+    plain, box = footprint.geometry_of(footprint.of_samples(*grid(heading=heading)))
+    assert valid(moved)
+    assert shapely.shape(moved).area == pytest.approx(shapely.shape(plain).area, rel=1e-5)
+    assert (bbox[2] - bbox[0]) % 360 == pytest.approx(box[2] - box[0], abs=2e-6)
+    bounds = shapely.shape(moved).bounds
+    assert -180 <= bounds[0] <= bounds[2] <= 180
+    assert (bbox[0] > bbox[2]) == (moved["type"] == "MultiPolygon")

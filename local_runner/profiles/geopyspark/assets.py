@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from local_runner.products import is_driven
 from local_runner.stac.bands import is_raster
 
 if TYPE_CHECKING:
@@ -25,14 +26,15 @@ def choose_assets(items: Sequence[Found]) -> list[Found]:
     """Items without the rasters that the back-end leaves out, finest ground sampling distance first.
 
     Left out is what lacks media type or role, and of the assets with the same bands all but the first. An item of which
-    nothing would be left stays as it is: a rule warns of it, and it can be loaded here.
+    nothing would be left stays as it is, and so does one that a driver opens, as no back-end can: a rule warns of them, and
+    they can be loaded here.
     """
     return [_chosen(found) for found in items]
 
 
 def rasters(found: Found) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Keys and assets of an item that can be loaded here."""
-    return (entry for entry in found.assets.items() if is_raster(*entry))
+    """Keys and assets of an item that are rasters for everybody: none where only its driver knows what they hold."""
+    return (entry for entry in found.assets.items() if is_raster(*entry) and not is_driven(found))
 
 
 def is_admitted(asset: Mapping[str, Any]) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from local_runner.access import is_remote
 from local_runner.errors import Quoted
+from local_runner.products import DRIVER, is_driven
 from local_runner.profiles import ITEMS, Rules, Violation
 from local_runner.profiles.geopyspark.assets import MEDIA_TYPES, ROLES, band_names, is_admitted, rasters
 from local_runner.stac.bands import is_netcdf
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 rule = Rules()
 _GRID: Final = ("proj:bbox", "proj:shape", "proj:transform")
 _SIGNED: Final = re.compile(r"[?&](X-Amz-[A-Za-z]+|sig|signature|expires|token)=", re.IGNORECASE)
-_FOR_BACKEND: Final = "A local run does without; results of runs get them with --for-backend"
+_FOR_BACKEND: Final = (
+    "A local run does without; results of runs get them with --for-backend, catalogues of products with"
+    " `openeo-sar stac --materialise --for-backend`"
+)
+_MATERIALISE: Final = "A local run does without; write their bands with `openeo-sar stac --materialise --for-backend`"
 
 
 def _rasters(arguments: Mapping[str, Any]) -> Iterator[tuple[Found, str, Mapping[str, Any]]]:
@@ -64,6 +69,11 @@ def _assets_are_admitted(arguments: Mapping[str, Any]) -> Violation | None:
 
 @rule("G45", ITEMS, action="warn")
 def _grid_is_told(arguments: Mapping[str, Any]) -> Violation | None:
+    driven = [found for found in arguments.get("items") or () if is_driven(found)]
+    if driven:
+        must = "A back-end should be given plain rasters: it cannot open products that need a driver"
+        got = Quoted(f"item {driven[0].id} of the driver {driven[0].properties[DRIVER]}")
+        return Violation(must, got, _MATERIALISE)
     for found, key, asset in _rasters(arguments):
         told = {**found.properties, **asset}
         if not (told.get("proj:code") or told.get("proj:epsg")) or sum(bool(told.get(name)) for name in _GRID) < 2:
