@@ -31,9 +31,11 @@ __all__ = [
     "Options",
     "Product",
     "Stack",
+    "candidates",
     "catalogue",
     "drivers",
     "is_driven",
+    "is_fallback",
     "materialise",
     "open_item",
     "recognise",
@@ -81,8 +83,7 @@ def recognise(path: Path) -> str:
     """Name of the driver of a path, of several one that is no fallback; `ProductUnknown` where no driver knows it."""
     if not os.path.exists(path):  # noqa: PTH110  (False where the name is too long)
         raise DataError("FileNotFound", "The product must exist", got=str(path), do="Check the path")
-    known = [name for name, driver in drivers().items() if driver.recognise(path)]
-    known.sort(key=lambda name: getattr(drivers()[name], "FALLBACK", False))
+    known = candidates(path)
     if not known:
         titles = "; ".join(driver.TITLE for driver in drivers().values())
         must = f"The path must be one of these products: {titles}"
@@ -90,6 +91,16 @@ def recognise(path: Path) -> str:
             "ProductUnknown", must, got=str(path), do="Check that it is complete, or name a folder of GeoTIFFs"
         )
     return known[0]
+
+
+def candidates(path: Path) -> list[str]:
+    """Names of the drivers that know a path, fallbacks last."""
+    return sorted((name for name, driver in drivers().items() if driver.recognise(path)), key=is_fallback)
+
+
+def is_fallback(name: str) -> bool:
+    """Whether a driver takes only what no other one knows."""
+    return bool(getattr(drivers()[name], "FALLBACK", False))
 
 
 def is_driven(found: Found) -> bool:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from local_runner.products._driver import Stack
 
 _OPTIONS: Final = tuple(field.name for field in fields(Options) if field.name != "out")
+_DEEPEST: Final = 3
+"""Levels of folders below one that is named: `stack/<burst>/<date>/<file>` is how COMPASS leaves its results."""
+_MOST_ENTRIES: Final = 10_000
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}")
 
 
@@ -40,13 +43,14 @@ def make(
     if not paths:
         must = "At least one product must be named"
         raise OpenEOError("ProcessParameterInvalid", must, got=(), do="Name a folder or file of a product")
-    sources = list(dict.fromkeys(Path(path).resolve() for path in paths))
+    told("recognise", 0, len(paths))
+    named = dict.fromkeys(Path(path).resolve() for path in paths)
+    sources = dict.fromkeys(product for path in named for product in _products(path))
     groups: dict[str, list[Path]] = {}
-    for done, path in enumerate(sources):
-        told("recognise", done, len(sources))
+    for path in sources:
         groups.setdefault(products.recognise(path), []).append(path)
-    identity = {"products": [str(path) for path in sources], "options": _written(given)}
-    with _catalogue.writing(folder, sources=sources, identity=identity, overwrite=overwrite) as partial:
+    identity = {"products": [str(path) for path in named], "options": _written(given)}
+    with _catalogue.writing(folder, sources=list(sources), identity=identity, overwrite=overwrite) as partial:
         inside = replace(options, out=partial.resolve())
         stacks = []
         for done, (name, members) in enumerate(groups.items()):
@@ -57,6 +61,21 @@ def make(
     remember(root for stack in stacks for root in stack.roots)
     told("write", 1, 1)
     return folder / "collection.json"
+
+
+def _products(path: Path, depth: int = _DEEPEST) -> list[Path]:
+    """The products that a path stands for: itself, or those in a folder that is none and in the folders therein."""
+    own = products.candidates(path)
+    if not path.is_dir() or any(not products.is_fallback(name) for name in own):
+        return [path]
+    inside = []
+    for entry in sorted(path.iterdir())[:_MOST_ENTRIES]:
+        known = products.candidates(entry)
+        if any(not products.is_fallback(name) for name in known):
+            inside.append(entry)
+        elif depth > 1 and entry.is_dir() and not entry.is_symlink():
+            inside += [each for each in _products(entry, depth - 1) if each != entry]
+    return inside or [path]
 
 
 def _stacks(name: str, paths: Sequence[Path], options: Options) -> list[Stack]:

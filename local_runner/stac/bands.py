@@ -81,8 +81,11 @@ def driven_layers(found: Found) -> dict[str, Layer]:
     """Bands of an item that its driver opens, as its assets name them; the address is that of the item."""
     require_few(found)
     href = f"{found.href}#{found.id}"
-    named = [(key, *names) for key, asset in found.assets.items() for names in _in_metadata(asset)]
-    return {name: Layer(name, common, key, href, 1, None) for key, name, common in reversed(named)}
+    known: dict[str, Layer] = {}
+    for key, asset in found.assets.items():
+        for name, common in _in_metadata(asset):
+            known.setdefault(name, Layer(name, common, key, href, 1, None))
+    return known
 
 
 def require_few(found: Found) -> None:

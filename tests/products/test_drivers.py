@@ -47,7 +47,8 @@ def test_titles_differ():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_driver_has_tests_a_sample_and_a_row_in_the_guide(name):
-    assert list(Path(__file__).parent.glob(f"test_{name}*.py"))
+    here = Path(__file__).parent
+    assert [*here.glob(f"test_{name}*.py"), *here.glob(f"{name}/test_*.py")]
     assert name in SAMPLES
     assert f"| `{name}` | {drivers()[name].TITLE} |" in (ROOT / "docs" / "products.md").read_text()
 

@@ -10,6 +10,7 @@ from local_runner import evaluate, run
 from local_runner.access import Access
 from local_runner.cli import cli
 from local_runner.demo.safe import Product, later, write_safe
+from local_runner.errors import DataError
 from local_runner.products import catalogue, materialise
 from local_runner.stac.read import load
 
@@ -86,3 +87,18 @@ def test_every_date_of_the_cube_shares_the_bands_of_the_grid(made):
     }
     cube = evaluate(graph).compute()
     assert (cube == cube.isel(t=0)).all()
+
+
+def test_a_folder_stands_for_the_products_in_it_and_in_its_folders(tmp_path):
+    product = Product(bursts=1, has_pixels=False)
+    for folder, each in (("a", product), ("b/c", later(product))):
+        write_safe(tmp_path / "stack" / folder, each)
+    (tmp_path / "stack" / "notes.txt").write_text("nothing")
+    made = json.loads(catalogue([tmp_path / "stack"], out=tmp_path / "cat").read_text())
+    assert len([link for link in made["links"] if link["rel"] == "item"]) == 2
+
+
+def test_a_folder_without_products_is_none(tmp_path):
+    (tmp_path / "stack" / "empty").mkdir(parents=True)
+    with pytest.raises(DataError, match=r"^ProductUnknown: The path must be one of these products: .*stack'"):
+        catalogue([tmp_path / "stack"], out=tmp_path / "cat")

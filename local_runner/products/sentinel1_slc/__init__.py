@@ -1,0 +1,113 @@
+"""Sentinel-1 single look complex products (SAFE): a stack for each burst, an item for each date.
+
+The grid of a stack is that of the burst of its primary date; the other dates are placed on it by whole lines and samples, and
+the bands of the geometry tell what remains. Orbits are those of orbit files if given, else those of the annotation. Heights
+are those of a DEM if given, else of the geolocation grid of the annotation. Not here: calibration, resampling, bursts put
+together.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from local_runner.errors import OpenEOError
+from local_runner.products._driver import Stack
+from local_runner.products.sentinel1_slc import heights
+from local_runner.products.sentinel1_slc.acquisitions import stacks_of
+from local_runner.products.sentinel1_slc.items import fields_of, item_of
+from local_runner.products.sentinel1_slc.opening import open_item
+from local_runner.products.sentinel1_slc.orbits import orbit_for, read_orbit_file
+from local_runner.products.sentinel1_slc.safe import is_safe, open_safe
+from local_runner.stac.footprint import geometry_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from local_runner.products._driver import Options
+    from local_runner.products.sentinel1_slc.acquisitions import Acquisition
+    from local_runner.products.sentinel1_slc.heights import Box
+    from local_runner.products.sentinel1_slc.orbits import OrbitFile
+
+__all__ = ["TITLE", "open_item", "recognise", "stacks"]
+
+TITLE: Final = "Sentinel-1 SLC: a .SAFE folder or its zip, whole or a burst of the CDSE burst extractor"
+_LOG: Final = logging.getLogger(__name__)
+
+
+def recognise(path: Path) -> bool:
+    """Whether a path is the folder or the zip of a Sentinel-1 SLC product."""
+    return is_safe(path)
+
+
+def stacks(paths: Sequence[Path], options: Options) -> list[Stack]:
+    """A stack for each burst and swath that is wanted, with the primary that the options name, else the earliest date.
+
+    Raises `ProcessParameterInvalid` for choices that nothing meets, `FileNotFound` and `DataCorrupt` naming file and field,
+    `DatesNotUnique`, `PolarizationsDiffer`, `BurstsDiffer`, `OrbitUnsuitable`, `ShiftTooLarge`, `DemIncomplete`.
+    """
+    safes = [open_safe(path, options) for path in paths]
+    found = _with_primary(stacks_of(safes, options), options.primary)
+    files = [read_orbit_file(path) for path in options.orbits]
+    rasters = heights.dem_rasters(options.dem) if options.dem else []
+    made = []
+    for primary, dates in found:
+        placed = [_with_orbit(date, files) if files else date for date in dates]
+        made.append(_stack(placed[dates.index(primary)], placed, rasters, options))
+    return made
+
+
+def _with_primary(
+    found: Sequence[Sequence[Acquisition]], day: str | None
+) -> list[tuple[Acquisition, Sequence[Acquisition]]]:
+    """Stacks with their primary; a stack at the edge of the scenes may lack that day, and is left out then."""
+    if day is None:
+        return [(dates[0], dates) for dates in found]
+    there = sorted({date.day for dates in found for date in dates})
+    if day not in there:
+        raise OpenEOError("ProcessParameterInvalid", f"--primary must be one of the dates {tuple(there)}", got=day)
+    made = []
+    for dates in found:
+        primary = next((date for date in dates if date.day == day), None)
+        if primary is None:
+            _LOG.warning("%s is left out: it has no acquisition on %s", dates[0].name, day)
+        else:
+            made.append((primary, dates))
+    return made
+
+
+def _with_orbit(date: Acquisition, files: Sequence[OrbitFile]) -> Acquisition:
+    return replace(date, orbit_file=orbit_for(files, date.annotation.platform, date.start, date.duration_s))
+
+
+def _stack(
+    primary: Acquisition, dates: Sequence[Acquisition], rasters: Sequence[tuple[Path, Box | None]], options: Options
+) -> Stack:
+    name, annotation = primary.name, primary.annotation
+    datum = options.dem_datum
+    dem = _dem(primary, rasters, datum)
+    what = annotation.swath if primary.burst.burst_id is None else f"burst {primary.burst.burst_id} {annotation.swath}"
+    track = "" if annotation.relative_orbit is None else f", relative orbit {annotation.relative_orbit}"
+    roots = {image.folder for date in dates for image in date.images.values()}
+    roots |= {date.orbit_file.path for date in dates if date.orbit_file} | set(dem)
+    return Stack(
+        id=name,
+        title=f"Sentinel-1 {what}{track}",
+        description=f"Sentinel-1 SLC, {what}{track}, on the grid of {primary.day}; i and q are digital numbers.",
+        items=[item_of(name, primary, date, dem, datum) for date in dates],
+        roots=tuple(sorted(root for root in roots if not root.is_relative_to(options.out))),
+        fields=fields_of(primary),
+    )
+
+
+def _dem(primary: Acquisition, rasters: Sequence[tuple[Path, Box | None]], datum: str | None) -> list[Path]:
+    """Rasters of the DEM that meet the burst of the primary, which they must cover."""
+    if not rasters:
+        return []
+    annotation, index = primary.annotation, primary.burst.index
+    _, box = geometry_of(heights.outline(primary.grid, annotation, index))
+    chosen = [path for path, own in rasters if box is not None and heights.meets(own, box)]
+    heights.of_dem(chosen, datum, primary.grid, annotation, index)
+    return chosen
