@@ -14,6 +14,7 @@ import numpy as np
 from local_runner.access import Access
 from local_runner.demo.catalogue import write_catalogue
 from local_runner.demo.compare import compare, expected_coherence, table
+from local_runner.demo.geometry import BURST, show_geometry
 from local_runner.demo.simulator import CLASSES, simulate
 from local_runner.errors import OpenEOError
 from local_runner.files.raster import open_lazy
@@ -47,10 +48,12 @@ class Shown:
     pictures: tuple[Path, ...]
 
 
-def show(out: Path, *, lines: int = 600, samples: int = 2400, progress: Report | None = None) -> Shown:
+def show(
+    out: Path, *, lines: int = 600, samples: int = 2400, burst: tuple[int, int] = BURST, progress: Report | None = None
+) -> Shown:
     """Simulate into `out`/input, estimate all pairs in radar geometry and on a map below `out`, compare the first pair.
 
-    A demo that is there is written anew.
+    `out`/geometry holds the demo of products, with bursts of `burst` (lines, samples). A demo that is there is written anew.
     """
     _require_free(out)
     scene = simulate(lines, samples)
@@ -70,7 +73,8 @@ def show(out: Path, *, lines: int = 600, samples: int = 2400, progress: Report |
     picture = comparison(
         found, truth, out / "comparison.png", title=_title(chosen[0]), note=_NOTE, theory=_theory(judged.looks)
     )
-    return Shown(table(judged), judged.within, (picture, *on_map.quicklooks))
+    drawn = show_geometry(out / "geometry", *burst)
+    return Shown(table(judged), judged.within, (picture, *on_map.quicklooks, *drawn))
 
 
 def _require_free(out: Path) -> None:

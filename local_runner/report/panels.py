@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from local_runner.errors import OpenEOError
@@ -40,8 +41,12 @@ def panels(
     title: str,
     units: Mapping[str, str] | None = None,
     sample_aspect: float = SAMPLE_ASPECT,
+    shape: tuple[int, int] | None = None,
 ) -> Path:
-    """Draw rasters of one shape, three in a row, as PNG 1024 px wide; returns `out`. Names are those of the bands."""
+    """Draw rasters of one shape, three in a row, as PNG 1024 px wide; returns `out`. Names are those of the bands.
+
+    `shape`: lines and samples of the image that the rasters hold every n-th line and sample of; the axes are then its.
+    """
     if not rasters:
         raise OpenEOError("ProcessParameterInvalid", "Panels need at least one raster", got=0)
     width = (LONGEST_PX - _LEFT - (_COLUMNS - 1) * _GAP - 16) // _COLUMNS
@@ -54,6 +59,9 @@ def panels(
     if any(picture.shape != first.shape for picture in pictures.values()):
         shapes = {name: picture.shape for name, picture in pictures.items()}
         raise OpenEOError("ProcessParameterInvalid", "The rasters must have one shape", got=shapes)
+    if shape is not None:
+        pictures = {name: replace(picture, shape=shape, mean="nearest") for name, picture in pictures.items()}
+        first = next(iter(pictures.values()))
     rows = -(-len(pictures) // _COLUMNS)
     step = _TITLE + first.values.shape[0] + _BELOW
     figure = figure_of(LONGEST_PX, _TOP - _TITLE + rows * step + _FOOT)
