@@ -35,6 +35,11 @@ _products = _with(
         "--dem-datum", metavar="DATUM", help="What these heights are counted from: ellipsoid, EGM96 or EGM2008."
     ),
     click.option(
+        "--dem-gaps",
+        metavar="[error|sea]",
+        help="Where no raster has heights: an error, or open sea, 0 m above what they are counted from.  [default: error]",
+    ),
+    click.option(
         "--orbit", "orbits", multiple=True, type=_PATH, metavar="EOF", help="Orbit file, or a folder of them."
     ),
     click.option("--for", "for_slc", type=_PATH, metavar="SLC", help="SLC on whose grid ETAD layers are offered."),

@@ -6,34 +6,56 @@ Kept in a file of the user's, never in the STAC: a catalogue cannot grant itself
 from __future__ import annotations
 
 import json
+import logging
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_LOG: Final = logging.getLogger(__name__)
+_PATIENCE_S: Final = 10
+"""How long another process may hold the list, and a folder that cannot be written looks like one that is held."""
+
 
 def remembered() -> tuple[Path, ...]:
-    """Folders and files that `remember` was told of, as far as they still exist."""
+    """Folders and files that `remember` was told of, as far as they are still there.
+
+    What has become a symbolic link, or lies below one, is left out: it would lead to what was never meant.
+    """
     try:
         known = json.loads(_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return ()
-    return tuple(Path(root) for root in known if isinstance(root, str) and Path(root).exists())
+    paths = [root for root in known if isinstance(root, str)] if isinstance(known, list) else []
+    return tuple(Path(root) for root in paths if _is_kept(root))
 
 
 def remember(roots: Iterable[Path]) -> None:
-    """Add folders and files."""
+    """Add folders and files, but never a whole disk. Warns where the list cannot be written."""
     from filelock import FileLock  # noqa: PLC0415  (reading needs no lock)
 
     file = _file()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(file.with_suffix(".lock")):
-        known = dict.fromkeys(str(root) for root in (*remembered(), *(root.resolve() for root in roots)))
-        draft = file.with_suffix(".draft")
-        draft.write_text(json.dumps(list(known), indent=2) + "\n", encoding="utf-8")
-        draft.replace(file)
+    added = [str(root.resolve()) for root in roots]
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(file.with_suffix(".lock"), timeout=_PATIENCE_S):
+            known = dict.fromkeys((*map(str, remembered()), *filter(_is_kept, added)))
+            draft = file.with_suffix(".draft")
+            draft.write_text(json.dumps(list(known), indent=2) + "\n", encoding="utf-8")
+            draft.replace(file)
+    except OSError as error:
+        text = "%s cannot be written (%s): open the catalogue with --data-root, or set XDG_STATE_HOME to another folder"
+        _LOG.warning(text, file, error.strerror or error)
+
+
+def _is_kept(root: str) -> bool:
+    """Whether a path is there, as it was resolved, and not the whole of the disk."""
+    path = Path(root)
+    if not path.is_absolute() or path.parent == path:
+        return False
+    return os.path.exists(root) and os.path.realpath(root) == root  # noqa: PTH110
 
 
 def _file() -> Path:

@@ -13,16 +13,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from local_runner.errors import OpenEOError, Quoted
-from local_runner.geometry.polynomial import Box, Degrees, fit
+from local_runner.geometry.polynomial import Box, Degrees, fit_within
 from local_runner.geometry.radar_grid import require_zero_doppler
 from local_runner.geometry.range_doppler import forward, ground, seen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from numpy.typing import ArrayLike, NDArray
 
-    from local_runner.geometry.polynomial import Fit, Polynomial
+    from local_runner.geometry.polynomial import Polynomial
     from local_runner.geometry.radar_grid import RadarGrid
 
     Floats = NDArray[np.float64]
@@ -95,7 +93,7 @@ def coregister(primary: RadarGrid, date: RadarGrid, span: tuple[float, float] = 
         MAX_AZIMUTH_RESIDUAL_PX,
         MAX_RANGE_RESIDUAL_RAD * primary.wavelength_m / (4 * np.pi * date.range_spacing_m),
     )
-    azimuth, across = _smooth("shifts in px", remainder, _box(primary, span), SHIFT_DEGREES, limits)
+    azimuth, across = fit_within("shifts in px", remainder, box_of(primary, span), SHIFT_DEGREES, limits)
     return Coregistration(
         line_offset=int(offsets[0]),
         sample_offset=int(offsets[1]),
@@ -118,7 +116,7 @@ def locate(grid: RadarGrid, span: tuple[float, float] = SPAN_M) -> Position:
         return np.stack((latitude, centre + wrapped(longitude - centre)))
 
     limit = MAX_POSITION_RESIDUAL_M / METRES_PER_DEGREE
-    latitude, longitude = _smooth("degrees of position", place, _box(grid, span), POSITION_DEGREES, (limit, limit))
+    latitude, longitude = fit_within("degrees of position", place, box_of(grid, span), POSITION_DEGREES, (limit, limit))
     residual = METRES_PER_DEGREE * float(np.hypot(latitude.residual, longitude.residual))
     return Position(latitude.polynomial, longitude.polynomial, residual)
 
@@ -132,19 +130,20 @@ def shift(
     return np.stack((date.line_at(time) - own[0], date.sample_at(slant_range) - own[1]))
 
 
-def wrapped(longitude: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Longitudes in [-180, 180); those that are already do not change."""
-    turned = longitude - 360 * np.floor((longitude + 180) / 360)
-    return np.where((longitude >= -180) & (longitude < 180), longitude, turned)
-
-
-def _box(grid: RadarGrid, span: tuple[float, float]) -> Box:
+def box_of(grid: RadarGrid, span: tuple[float, float] = SPAN_M) -> Box:
+    """All lines and samples of an image, for heights of `span`; `HeightsInvalid` where that is none."""
     low, high = span
     if not -np.inf < low <= high < np.inf:
         raise OpenEOError(
             "HeightsInvalid", "heights must be a lowest and a highest, finite", got=span, do="Check the DEM"
         )
     return Box((0.0, grid.shape[0] - 1.0), (0.0, grid.shape[1] - 1.0), (low, high))
+
+
+def wrapped(longitude: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Longitudes in [-180, 180); those that are already do not change."""
+    turned = longitude - 360 * np.floor((longitude + 180) / 360)
+    return np.where((longitude >= -180) & (longitude < 180), longitude, turned)
 
 
 def _placed(primary: RadarGrid, date: RadarGrid) -> Floats:
@@ -163,7 +162,7 @@ def _remainder(shifts: Floats) -> Floats:
     """The shifts (2, ...), if they are small enough."""
     largest = np.abs(shifts).max(axis=tuple(range(1, shifts.ndim)))
     if np.isnan(largest).any():
-        raise _apart("a pixel that the date does not see")
+        raise _apart("a pixel that the date does not see, or not before its orbit vectors end")
     if (largest > MAX_SHIFT_PX).any():
         raise _apart(f"remainders of {largest.round(2).tolist()} px")
     return shifts
@@ -176,23 +175,3 @@ def _apart(got: str) -> OpenEOError:
     )
     do = "Check that both are the same burst of the same relative orbit and have the same sampling, and check their orbits"
     return OpenEOError("ShiftTooLarge", must, got=Quoted(got), do=do)
-
-
-def _smooth(
-    what: str,
-    function: Callable[[Floats, Floats, Floats], Floats],
-    box: Box,
-    degrees: Sequence[Degrees],
-    limits: Sequence[float],
-) -> list[Fit]:
-    """Fits of the lowest degrees whose residuals are within the limits."""
-    for trial in degrees:
-        fits = fit(function, box, trial)
-        if all(one.residual <= limit for one, limit in zip(fits, limits, strict=True)):
-            return fits
-    within = " and ".join(f"{limit:.2g}" for limit in limits)
-    must = (
-        f"{what} must be polynomials of degrees up to {tuple(degrees[-1])} in line, sample and height, within {within}"
-    )
-    missed = " and ".join(f"{one.residual:.2g}" for one in fits)
-    raise OpenEOError("GeometryNotSmooth", must, got=Quoted(missed), do="Check the orbit, or cut the image")

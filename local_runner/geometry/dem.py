@@ -49,16 +49,18 @@ class Tile:
 class RasterHeights:
     """Heights of the tiles of a DEM within a window of the finest lattice among them; nothing is read before it is asked for.
 
-    `geoid`: the grid of the geoid that the heights refer to, None for ellipsoidal ones.
+    `geoid`: the grid of the geoid that the heights refer to, None for ellipsoidal ones. `beyond_is_sea`: what no tile covers
+    is 0 m above what the heights refer to; there may be no tile at all then.
     """
 
     tiles: tuple[Tile, ...]
     lattice: Lattice
     window: Window
     geoid: Path | None
+    beyond_is_sea: bool = False
 
     def at(self, latitude: Floats, longitude: Floats) -> Floats:
-        """Height in m of points in degrees, bilinear between pixel centres, NaN in voids and outside of the rasters."""
+        """Height in m of points in degrees, bilinear between pixel centres, NaN in voids and where nothing is known."""
         row, column = self.lattice.place(*np.broadcast_arrays(latitude, longitude))
         known = np.isfinite(row) & np.isfinite(column)
         if not known.any():
@@ -81,8 +83,9 @@ class RasterHeights:
         waiting = list(self.tiles)
         while waiting:
             first = waiting[0].lattice
-            _add(values, self.lattice, window, [t for t in waiting if first.is_aligned(t.lattice)])
+            self._add(values, window, [t for t in waiting if first.is_aligned(t.lattice)])
             waiting = [t for t in waiting if not first.is_aligned(t.lattice)]
+        self._add_sea(values, self.lattice, window)
         grid = HeightGrid(values, self.lattice.moved(window.top, window.left))
         if self.geoid is not None:
             _add_geoid(grid, self.geoid)
@@ -92,24 +95,38 @@ class RasterHeights:
         """By path, size and time of change of the files."""
         files = [t.header.path for t in self.tiles] + ([self.geoid] if self.geoid else [])
         states = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
-        return normalize_token(("RasterHeights", states, self.lattice, self.window))
+        return normalize_token(("RasterHeights", states, self.lattice, self.window, self.beyond_is_sea))
 
+    def _add(self, values: NDArray[np.float32], window: Window, tiles: Sequence[Tile]) -> None:
+        """Fill what is NaN in `values`, a window of the lattice, from tiles of one lattice, the same or another one."""
+        lattice, own = self.lattice, tiles[0].lattice
+        if lattice.is_aligned(own):
+            _copy(values, lattice, window, tiles)
+            return
+        row, column = own.offset(lattice)
+        rows = _snapped(row + np.arange(float(window.top), window.bottom) * lattice.dy / own.dy)
+        columns = _snapped(column + np.arange(float(window.left), window.right) * lattice.dx / own.dx)
+        around = Window(
+            math.floor(rows.min()), math.ceil(rows.max()) + 1, math.floor(columns.min()), math.ceil(columns.max()) + 1
+        )
+        part = np.full(around.shape, np.nan, np.float32)
+        _copy(part, own, around, tiles)
+        self._add_sea(part, own, around)
+        kernels.fill_from(values, part, rows - around.top, columns - around.left)
 
-def _add(values: NDArray[np.float32], lattice: Lattice, window: Window, tiles: Sequence[Tile]) -> None:
-    """Fill what is NaN in `values`, a window of a lattice, from tiles of one lattice, their own or another one."""
-    own = tiles[0].lattice
-    if lattice.is_aligned(own):
-        _copy(values, lattice, window, tiles)
-        return
-    row, column = own.offset(lattice)
-    rows = _snapped(row + np.arange(float(window.top), window.bottom) * lattice.dy / own.dy)
-    columns = _snapped(column + np.arange(float(window.left), window.right) * lattice.dx / own.dx)
-    around = Window(
-        math.floor(rows.min()), math.ceil(rows.max()) + 1, math.floor(columns.min()), math.ceil(columns.max()) + 1
-    )
-    part = np.full(around.shape, np.nan, np.float32)
-    _copy(part, own, around, tiles)
-    kernels.fill_from(values, part, rows - around.top, columns - around.left)
+    def _add_sea(self, values: NDArray[np.float32], lattice: Lattice, window: Window) -> None:
+        """Fill by 0 what is NaN in `values` and covered by no tile, where that is sea; voids of tiles stay NaN."""
+        if not self.beyond_is_sea:
+            return
+        is_sea = np.isnan(values)
+        x = lattice.x0 + np.arange(window.left, window.right) * lattice.dx
+        y = lattice.y0 + np.arange(window.top, window.bottom) * lattice.dy
+        for west, south, east, north in (tile.edges for tile in self.tiles):
+            near_x, near_y = (kernels.EDGE * abs(step) for step in (lattice.dx, lattice.dy))
+            columns = np.flatnonzero((x >= west - near_x) & (x <= east + near_x))
+            rows = np.flatnonzero((y >= south - near_y) & (y <= north + near_y))
+            is_sea[np.ix_(rows, columns)] = False
+        values[is_sea] = 0
 
 
 def _snapped(index: Floats) -> Floats:

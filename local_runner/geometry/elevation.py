@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 MARGIN_DEG: Final = 0.05
 """What is read around the box, where there is something: 5.5 km, by which a pixel moves over 4 km of height."""
+SEA: Final = "sea"
+GAPS: Final = ("error", SEA)
+"""Where no raster covers the image: an error, or open sea, 0 m above the vertical datum."""
 MAX_PIXELS: Final = 1 << 28
 
 
@@ -67,13 +70,18 @@ class ConstantHeights:
 
 
 def heights_of_raster(
-    paths: Sequence[Path], datum: str | None, box: Edges, outline: Sequence[tuple[float, float]] | None = None
+    paths: Sequence[Path],
+    datum: str | None,
+    box: Edges,
+    outline: Sequence[tuple[float, float]] | None = None,
+    gaps: str = GAPS[0],
 ) -> RasterHeights:
     """Heights of rasters (tiles of one DEM, band 1) within a box (west, south, east, north in degrees), with a margin.
 
     `datum`: "ellipsoid", "EGM96" or "EGM2008"; None: what the CRS of the rasters says. A box across the antimeridian has a
     west larger than its east, or an east above 180. `outline`: points (longitude, latitude) of the polygon that must be
-    covered, the box if None. Tiles may differ in pixel spacing, as those of Copernicus GLO-30 do at 50 degrees.
+    covered, the box if None. `gaps`: one of `GAPS`; with "sea" nothing need be covered, and what no raster covers is 0 m above
+    the datum. Tiles may differ in pixel spacing, as those of Copernicus GLO-30 do at 50 degrees.
 
     Raises `DataCorrupt`; `FormatUnsuitable` for a raster that is rotated, without CRS, or of another CRS than the others;
     `DatumUnknown`; `GeoidMissing` where the grid of the geoid is not at hand; `DemIncomplete` where no raster covers part of
@@ -95,16 +103,19 @@ def heights_of_raster(
     asked = _projected(
         own, rectangle(west - wide, max(south - MARGIN_DEG, -90), east + wide, min(north + MARGIN_DEG, 90))
     )
-    tiles = [t for h in headers for t in _placed(h, own) if rectangle(*t.edges).intersects(asked)]
+    placed = [t for h in headers for t in _placed(h, own)]
+    tiles = [t for t in placed if rectangle(*t.edges).intersects(asked)]
     tiles.sort(key=lambda t: (abs(t.lattice.dx * t.lattice.dy), t.edges))
-    ring = [(own.middle + (x - own.middle + 180) % 360 - 180, y) for x, y in outline or ()]
-    _require_cover(tiles, _projected(own, Polygon(ring) if ring else rectangle(west, south, east, north)), own)
-    window = tiles[0].lattice.window(*asked.bounds)
+    if gaps != SEA:
+        ring = [(own.middle + (x - own.middle + 180) % 360 - 180, y) for x, y in outline or ()]
+        _require_cover(tiles, _projected(own, Polygon(ring) if ring else rectangle(west, south, east, north)), own)
+    lattice = (tiles or placed)[0].lattice
+    window = lattice.window(*asked.bounds)
     if math.prod(window.shape) > MAX_PIXELS:
         must = f"A DEM must have at most {MAX_PIXELS >> 20} million pixels over the image"
         do = "Resample it to 10 to 30 m"
         raise LimitExceededError("ArrayTooLarge", must, got=f"{math.prod(window.shape) >> 20} million", do=do)
-    return RasterHeights(tuple(tiles), tiles[0].lattice, window, geoid.grid_file(datums.pop()))
+    return RasterHeights(tuple(tiles), lattice, window, geoid.grid_file(datums.pop()), beyond_is_sea=gaps == SEA)
 
 
 def _crs(header: Header) -> pyproj.CRS:
@@ -147,5 +158,5 @@ def _require_cover(tiles: Sequence[Tile], wanted: Polygon, own: Lattice) -> None
             f"nothing in longitude {longitude.min():.3f} to {longitude.max():.3f},"
             f" latitude {latitude.min():.3f} to {latitude.max():.3f}"
         )
-        do = "Add the tiles that are missing; a tile of open sea may hold 0 everywhere"
+        do = "Add the tiles that are missing; if there are none because it is open sea, say --dem-gaps sea"
         raise DataError("DemIncomplete", "The DEM must cover the image", got=Quoted(got), do=do)

@@ -12,23 +12,22 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from local_runner.errors import OpenEOError
 from local_runner.geometry import kernels
-from local_runner.geometry.coregistration import POSITION_DEGREES, SHIFT_DEGREES, SPAN_M, locate
+from local_runner.geometry.coregistration import POSITION_DEGREES, SHIFT_DEGREES, SPAN_M, box_of, locate, wrapped
 from local_runner.geometry.dem import RasterHeights
 from local_runner.geometry.lattice import HeightGrid
-from local_runner.geometry.polynomial import Box, Polynomial, fit
+from local_runner.geometry.polynomial import Polynomial, fit_within
 from local_runner.geometry.range_doppler import forward, look
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
     from local_runner.geometry.coregistration import Position
     from local_runner.geometry.elevation import Heights
     from local_runner.geometry.lattice import Lattice
-    from local_runner.geometry.polynomial import Degrees
+    from local_runner.geometry.polynomial import Fit
     from local_runner.geometry.radar_grid import RadarGrid
 
     Floats = NDArray[np.float64]
@@ -37,6 +36,8 @@ MAX_PLACE_RESIDUAL_PX: Final = 1e-3
 """Of the DEM."""
 MAX_SIGHT_RESIDUAL: Final = 1e-7
 """Of unit vectors and of the incidence angle in rad: float32 has no more."""
+EDGE_POINTS: Final = 9
+"""Along the edges of an image, by which its extent is known."""
 FIXED_POINTS: Final = 8
 """Steps of h = heights(place(h)) for heights that are not those of a raster; they are smooth."""
 
@@ -112,6 +113,18 @@ def positions_of(grid: RadarGrid, heights: Heights, lines: ArrayLike, samples: A
     return Positions(*located(grid).at(line, sample, height), height)
 
 
+def reach(grid: RadarGrid) -> tuple[float, float, float, float]:
+    """West, south, east, north in degrees of all ground of `SPAN_M` that pixels may see, valid or not.
+
+    Where the image crosses the antimeridian, the longitudes go on beyond 180 degrees.
+    """
+    line, sample = (np.linspace(0, size - 1, EDGE_POINTS) for size in grid.shape)
+    latitude, longitude = forward(grid, line[:, None, None], sample[:, None], np.array(SPAN_M))
+    middle = longitude[0, 0, 0]
+    longitude = middle + wrapped(longitude - middle)
+    return float(longitude.min()), float(latitude.min()), float(longitude.max()), float(latitude.max())
+
+
 @lru_cache(maxsize=32)
 def located(grid: RadarGrid) -> Position:
     """Latitude and longitude of an image as polynomials, computed once."""
@@ -126,7 +139,8 @@ def sight(grid: RadarGrid) -> tuple[Polynomial, ...]:
         towards = look(grid, line, *forward(grid, line, sample, height), height)
         return np.stack((np.arccos(towards[..., 2]), *np.moveaxis(towards, -1, 0)))
 
-    return _smooth(exact, grid, (SHIFT_DEGREES[0], *POSITION_DEGREES), MAX_SIGHT_RESIDUAL)
+    trials, limits = (SHIFT_DEGREES[0], *POSITION_DEGREES), (MAX_SIGHT_RESIDUAL,) * 4
+    return _polynomials(fit_within("incidence angle and line of sight", exact, box_of(grid), trials, limits))
 
 
 def _place(grid: RadarGrid, lattice: Lattice) -> tuple[Polynomial, Polynomial]:
@@ -135,19 +149,11 @@ def _place(grid: RadarGrid, lattice: Lattice) -> tuple[Polynomial, Polynomial]:
     def exact(line: Floats, sample: Floats, height: Floats) -> Floats:
         return np.stack(lattice.place(*forward(grid, line, sample, height)))
 
-    row, column = _smooth(exact, grid, POSITION_DEGREES, MAX_PLACE_RESIDUAL_PX)
+    what = "row and column of the DEM, which is best in degrees or in a projection for this part of the world,"
+    limits = (MAX_PLACE_RESIDUAL_PX,) * 2
+    row, column = _polynomials(fit_within(what, exact, box_of(grid), POSITION_DEGREES, limits))
     return row, column
 
 
-def _smooth(
-    function: Callable[[Floats, Floats, Floats], Floats], grid: RadarGrid, trials: Sequence[Degrees], limit: float
-) -> tuple[Polynomial, ...]:
-    """Fits of the lowest degrees whose residuals are within the limit, for all heights of land."""
-    box = Box((0.0, grid.shape[0] - 1.0), (0.0, grid.shape[1] - 1.0), SPAN_M)
-    for degrees in trials:
-        fits = fit(function, box, degrees)
-        if all(one.residual <= limit for one in fits):
-            return tuple(one.polynomial for one in fits)
-    must = f"Place in the DEM and line of sight must be met by polynomials of degrees {tuple(degrees)} within {limit:g}"
-    do = "Use a DEM in degrees or in a projection for this part of the world"
-    raise OpenEOError("GeometryNotSmooth", must, got=tuple(one.residual for one in fits), do=do)
+def _polynomials(fits: Sequence[Fit]) -> tuple[Polynomial, ...]:
+    return tuple(one.polynomial for one in fits)

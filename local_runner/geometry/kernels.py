@@ -159,7 +159,8 @@ def ground(
 
     `rows`, `columns`: polynomials of lines (y, j, k) that give the place in `values` by powers of `sample` (x,) and h;
     `span`: lowest and highest of `values`. The search begins where the samples before lead to, so that in layover, where there
-    are several roots, it stays on the slope that it came from until that ends.
+    are several roots, it stays on the slope that it came from until that ends. If it comes to a void it begins again from the
+    lowest and from the highest.
     """
     row, column = np.empty((rows.shape[2], BLOCK)), np.empty((columns.shape[2], BLOCK))
     for i in range(out.shape[0]):
@@ -170,8 +171,9 @@ def ground(
             _terms(columns[i], block, column)
             for s in range(block.size):
                 h, gain = _root(values, row, column, s, last + step, gain, span)
-                if np.isnan(h):
-                    h, gain = _root(values, row, column, s, span[0], 1.0, span)
+                for other in span:
+                    if np.isnan(h):
+                        h, gain = _root(values, row, column, s, other, 1.0, span)
                 if not np.isnan(h):
                     step = h - last if abs(h - last) < LARGEST_STEP_M else 0.0
                     last = h

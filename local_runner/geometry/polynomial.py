@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 from numpy.polynomial.polynomial import polyval, polyvander
 
+from local_runner.errors import OpenEOError, Quoted
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -102,6 +104,27 @@ def fit(function: Callable[[Floats, Floats, Floats], Floats], box: Box, degrees:
     truth = function(*places)
     polynomials = [Polynomial(one, box) for one in coefficients]
     return [Fit(p, float(np.abs(p.at(*places) - true).max())) for p, true in zip(polynomials, truth, strict=True)]
+
+
+def fit_within(
+    what: str,
+    function: Callable[[Floats, Floats, Floats], Floats],
+    box: Box,
+    trials: Sequence[Degrees],
+    limits: Sequence[float],
+) -> list[Fit]:
+    """Fits of the lowest degrees of `trials` whose residuals are within `limits`, one for each quantity of the function.
+
+    Raises `GeometryNotSmooth` telling `what` is not met where the last trial misses it.
+    """
+    for degrees in trials:
+        fits = fit(function, box, degrees)
+        if all(one.residual <= limit for one, limit in zip(fits, limits, strict=True)):
+            return fits
+    within = " and ".join(f"{limit:.2g}" for limit in limits)
+    must = f"{what} must be polynomials of degrees up to {tuple(degrees)} in line, sample and height, within {within}"
+    missed = " and ".join(f"{one.residual:.2g}" for one in fits)
+    raise OpenEOError("GeometryNotSmooth", must, got=Quoted(missed), do="Check the orbit, or cut the image")
 
 
 def _normalised(value: ArrayLike, span: tuple[float, float]) -> Floats:

@@ -35,7 +35,7 @@ def add_quicklooks(items: Sequence[pystac.Item]) -> None:
         quicklook(**source, quantity=name, title=item.id, out=picture, units=band.get("unit"))
         added = pystac.Asset(picture.name, title=f"Quicklook of {name}", media_type="image/png", roles=["overview"])
         item.add_asset(KEY, added)
-        item.properties[RENDERS] = {name: _render(item, asset, name)}
+        item.properties[RENDERS] = {**item.properties.get(RENDERS, {}), name: _render(item, asset, name)}
         item.stac_extensions = sorted({*item.stac_extensions, *extensions(item.properties)})
         stored = json.loads(document.read_text(encoding="utf-8"))
         stored["properties"][RENDERS] = item.properties[RENDERS]

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
+from dask._task_spec import Alias
 from dask.array import chunk
 from dask.core import get_dependencies
 
@@ -100,7 +101,9 @@ def _tasks(whole: Mapping[Hashable, Any], size: dict[Hashable, int]) -> dict[Has
 
 
 def _is_view(task: Any, own: int, needs: tuple[Hashable, ...], size: Mapping[Hashable, int]) -> bool:
-    """Whether a task takes a part of one array: dask copies parts of less than half of it."""
+    """Whether a task is another name of an array, or takes a part of one: dask copies parts of less than half of it."""
+    if isinstance(task, Alias) or needs == (task,):
+        return True
     function = task[0] if isinstance(task, tuple) and task else getattr(task, "func", None)
     return function in (operator.getitem, chunk.getitem) and len(needs) == 1 and 2 * own > size[needs[0]]
 

@@ -11,6 +11,7 @@ import importlib
 import os
 import pkgutil
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local_runner.errors import DataError, OpenEOError
@@ -18,7 +19,6 @@ from local_runner.products._driver import DRIVER, ROWS, Driver, Options, Product
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from local_runner.access import Access
     from local_runner.jobs.run import Result
@@ -85,6 +85,7 @@ def recognise(path: Path) -> str:
         raise DataError("FileNotFound", "The product must exist", got=str(path), do="Check the path")
     known = candidates(path)
     if not known:
+        _require_readable(Path(path))
         titles = "; ".join(driver.TITLE for driver in drivers().values())
         must = f"The path must be one of these products: {titles}"
         raise DataError(
@@ -96,6 +97,15 @@ def recognise(path: Path) -> str:
 def candidates(path: Path) -> list[str]:
     """Names of the drivers that know a path, fallbacks last."""
     return sorted((name for name, driver in drivers().items() if driver.recognise(path)), key=is_fallback)
+
+
+def _require_readable(path: Path) -> None:
+    """Raise what is wrong with an HDF5 file that no driver knows because nobody can look into it."""
+    from local_runner.files import hdf5  # noqa: PLC0415  (h5py is slow to import, and plain rasters need none)
+
+    if path.is_file() and hdf5.is_hdf5(path):
+        with hdf5.guarded(path):
+            pass
 
 
 def is_fallback(name: str) -> bool:

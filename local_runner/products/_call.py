@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from local_runner import products
 from local_runner.cube import utc_day
 from local_runner.errors import DataError, OpenEOError
+from local_runner.geometry.elevation import GAPS
 from local_runner.geometry.geoid import DATUMS
 from local_runner.products import _catalogue
 from local_runner.products._driver import Options
@@ -94,7 +95,12 @@ def options_of(out: Path, given: Mapping[str, Any]) -> Options:
     if unknown:
         raise OpenEOError("ProcessParameterInvalid", f"The options must be of {_OPTIONS}", got=unknown)
     known = {name: value for name, value in given.items() if value is not None}
-    return Options(out=out, **{name: _READ[name](value) for name, value in known.items()})
+    options = Options(out=out, **{name: _READ[name](value) for name, value in known.items()})
+    about = [name for name in ("dem_datum", "dem_gaps") if name in known]
+    if about and options.dem is None:
+        must = "--dem must name the DEM that --dem-datum and --dem-gaps tell about"
+        raise OpenEOError("ProcessParameterInvalid", must, got="no --dem", do="Name it, or leave them out")
+    return options
 
 
 def _day(option: str) -> Callable[[Any], str]:
@@ -112,10 +118,13 @@ def _not_a_day(option: str, text: Any) -> NoReturn:
     raise OpenEOError("ProcessParameterInvalid", must, got=text) from None
 
 
-def _datum(text: Any) -> str:
-    if text not in DATUMS:
-        raise OpenEOError("ProcessParameterInvalid", f"--dem-datum must be one of {DATUMS}", got=text)
-    return str(text)
+def _one_of(option: str, choices: Sequence[str]) -> Callable[[Any], str]:
+    def read(text: Any) -> str:
+        if text not in choices:
+            raise OpenEOError("ProcessParameterInvalid", f"{option} must be one of {tuple(choices)}", got=text)
+        return str(text)
+
+    return read
 
 
 def _existing(option: str, path: Any) -> Path:
@@ -171,7 +180,8 @@ def _upper(values: Sequence[Any]) -> tuple[str, ...]:
 _READ: Final[Mapping[str, Callable[[Any], Any]]] = {
     "primary": _day("--primary"),
     "dem": str,
-    "dem_datum": _datum,
+    "dem_datum": _one_of("--dem-datum", DATUMS),
+    "dem_gaps": _one_of("--dem-gaps", GAPS),
     "orbits": _orbit_files,
     "for_slc": lambda path: _existing("--for", path),
     "bursts": _texts,

@@ -23,7 +23,8 @@ from local_runner.jobs.readme import copernicus_years
 from local_runner.roots import remember
 from local_runner.stac.dimensions import dimensions_of_items
 from local_runner.stac.documents import GEOJSON, JSON, dump, extent, item_assets, reachable, summaries
-from local_runner.stac.metadata import extensions, safe_name
+from local_runner.stac.metadata import RENDERS, extensions, safe_name
+from local_runner.stac.renders import renders_of
 from local_runner.versions import versions_of
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def writing(
         _require_free(folder, overwrite=overwrite)
         with commit.writing(folder) as partial:
             yield partial
-            made = {"created": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "versions": versions_of("openeo-sar")}
+            made = {"created": _now(), "versions": versions_of("openeo-sar")}
             commit.write_record(partial, {_RECORDED: dict(identity or {}), **made})
 
 
@@ -76,14 +77,19 @@ def fill(stacks: Sequence[Stack], folder: Path, name: str) -> None:
     if not stacks:
         raise DataError("NoDataAvailable", "The products must hold something to be made a collection of")
     _require_distinct([stack.id for stack in stacks], "stacks of the catalogue")
+    created = _now()
     if len(stacks) == 1:
-        _write_stack(stacks[0], folder, folder)
+        _write_stack(stacks[0], folder, folder, created)
         return
     collections = {
-        f"./{safe_name(stack.id)}/{_COLLECTION}": _write_stack(stack, folder / safe_name(stack.id), folder)
+        f"./{safe_name(stack.id)}/{_COLLECTION}": _write_stack(stack, folder / safe_name(stack.id), folder, created)
         for stack in stacks
     }
-    _write_parent(name, stacks, collections, folder)
+    _write_parent(name, stacks, collections, folder, created)
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _require_free(folder: Path, *, overwrite: bool) -> None:
@@ -117,14 +123,14 @@ def _require_distinct(names: Sequence[str], what: str) -> None:
         seen.add(folded)
 
 
-def _write_stack(stack: Stack, here: Path, top: Path) -> pystac.Collection:
+def _write_stack(stack: Stack, here: Path, top: Path, created: str) -> pystac.Collection:
     """Items and collection of a stack in the folder `here` of the catalogue in `top`."""
     names = [item.id for item in stack.items]
     if not names:
         raise DataError("NoDataAvailable", "A stack must have items", got=stack.id)
     _require_distinct(names, f"items of {stack.id}")
     items = [_write_item(item, names, stack.id, here, top) for item in stack.items]
-    collection = _collection(stack.id, stack.title, stack.description, items, stack.fields)
+    collection = _collection(stack.id, stack.title, stack.description, items, {"created": created, **stack.fields})
     up = "./" if here == top else "../"
     collection.add_link(pystac.Link("root", f"{up}{_COLLECTION}", JSON))
     if here != top:
@@ -136,6 +142,7 @@ def _write_stack(stack: Stack, here: Path, top: Path) -> pystac.Collection:
 
 
 def _write_item(given: pystac.Item, names: Sequence[str], stack: str, here: Path, top: Path) -> pystac.Item:
+    """Item as the catalogue has it: assets with pixels first, links and hrefs as they are in its folder."""
     item = given.clone()
     folder = here / safe_name(item.id)
     item.collection_id = stack
@@ -147,8 +154,11 @@ def _write_item(given: pystac.Item, names: Sequence[str], stack: str, here: Path
         if link.rel not in _STRUCTURE:
             href = _target(link, names, folder, top)
             item.add_link(pystac.Link(str(link.rel), href, link.media_type, link.title))
+    item.assets = dict(sorted(item.assets.items(), key=lambda entry: "data" not in (entry[1].roles or ())))
     for asset in item.assets.values():
         asset.href = reachable(asset.href, folder, top)
+    drawn = renders_of(item.assets)
+    item.properties |= {RENDERS: drawn} if drawn else {}
     item.stac_extensions = _extensions_of(item)
     dump(item, folder / f"{safe_name(item.id)}.json")
     return item
@@ -172,7 +182,8 @@ def _collection(
     name: str, title: str, description: str, items: list[pystac.Item], fields: Mapping[str, Any]
 ) -> pystac.Collection:
     """Collection of a stack; `fields` of the same name go before what the items tell."""
-    known = {"cube:dimensions": dimensions_of_items(items), **fields}
+    drawn = {name: entry for item in items for name, entry in item.properties.get(RENDERS, {}).items()}
+    known = {"cube:dimensions": dimensions_of_items(items), **({RENDERS: drawn} if drawn else {}), **fields}
     years = copernicus_years(items)
     if years:
         known.setdefault("openeo_sar:attribution", f"contains modified Copernicus Sentinel data {', '.join(years)}")
@@ -203,13 +214,13 @@ def _bare(
 
 
 def _write_parent(
-    name: str, stacks: Sequence[Stack], collections: Mapping[str, pystac.Collection], folder: Path
+    name: str, stacks: Sequence[Stack], collections: Mapping[str, pystac.Collection], folder: Path, created: str
 ) -> None:
     items = list(chain.from_iterable(stack.items for stack in stacks))
     titles = ", ".join(dict.fromkeys(stack.title for stack in stacks if stack.title))
     description = f"{len(stacks)} collections, each with a grid of its own: {titles or 'see the links'}."
     told = summaries(items)
-    parent = _bare(name, name, description, items, {})
+    parent = _bare(name, name, description, items, {"created": created})
     parent.summaries = pystac.Summaries(told)
     parent.stac_extensions = extensions(told)
     parent.add_link(pystac.Link("root", f"./{_COLLECTION}", JSON))

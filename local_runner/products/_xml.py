@@ -1,6 +1,7 @@
 """The one reader of XML that strangers wrote: no DTD, no entities, bounded size and depth, and fields by type.
 
-A file may be gzipped. What a field lacks is told with the file and the path of the field. Not here: what the fields mean.
+A file may be gzipped, or alone in a zip. What a field lacks is told with the file and the path of the field. Not here: what
+the fields mean.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
 from local_runner.errors import DataError, LimitExceededError
+from local_runner.products._zip import Archive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +32,7 @@ SIZE_LIMIT: Final = 32 * 2**20
 DEPTH_LIMIT: Final = 64
 ELEMENT_LIMIT: Final = 1_000_000
 _GZIP: Final = b"\x1f\x8b"
+_ZIP: Final = b"PK\x03\x04"
 _TIME: Final = re.compile(r"(?:UTC=)?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?)Z?")
 _DO: Final = "Download the product again"
 
@@ -117,6 +120,9 @@ class Node:
         node = self.one(path)
         words = self.text(path).split()
         node.require_count(len(words))
+        grouped = next((word for word in words if "_" in word), None)
+        if grouped is not None:
+            self.refuse(path, "be a list of numbers", grouped)
         if size is not None and len(words) != size:
             self.refuse(path, f"have {size} numbers", len(words))
         try:
@@ -168,7 +174,7 @@ def times(entries: Sequence[Node], path: str) -> NDArray[np.datetime64]:
 
 
 def read_xml(path: Path, root: str) -> Node:
-    """The root element of a document, which must have the name `root`; a gzipped file is unpacked in memory.
+    """The root element of a document, which must have the name `root`; a packed file is unpacked in memory.
 
     Raises `FileNotFound`, `DataCorrupt` (no XML, DTD or entities, another root) and `DocumentTooLarge`.
     """
@@ -210,13 +216,15 @@ class _Builder(TreeBuilder):
 
 
 def _bytes(path: Path) -> bytes:
-    """Content of a file, unpacked if it is gzipped; at most `SIZE_LIMIT` bytes are read or unpacked."""
+    """Content of a file, unpacked if it is packed; at most `SIZE_LIMIT` bytes are read or unpacked."""
     try:
         with path.open("rb") as file:
             data = file.read(SIZE_LIMIT + 1)
         if data[:2] == _GZIP and len(data) <= SIZE_LIMIT:
             with gzip.open(path, "rb") as packed:
                 data = packed.read(SIZE_LIMIT + 1)
+        elif data[:4] == _ZIP and len(data) <= SIZE_LIMIT:
+            data = Archive(path).read_only_file(SIZE_LIMIT + 1)
     except FileNotFoundError:
         raise DataError("FileNotFound", "The file must exist", got=str(path), do="Check the product") from None
     except (OSError, EOFError, zlib.error) as error:

@@ -6,6 +6,7 @@ members a product has.
 
 from __future__ import annotations
 
+import lzma
 import re
 import stat
 import zipfile
@@ -29,7 +30,9 @@ _RASTER_BYTES: Final = 2 * 2**30
 _BLOCK: Final = 2**20
 _PACKED: Final = (".xml.gz", ".safe.gz")
 """Metadata, which may be packed on their own."""
-_PART: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
+_DAMAGED: Final = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError)
+_PART: Final = re.compile(r"(?!\.\.?$)[A-Za-z0-9._-]{1,200}")
+"""Of a path; what systems hide begins with a dot or a low line."""
 
 
 class Archive:
@@ -57,6 +60,22 @@ class Archive:
             raise DataError("StorageFailed", must, do="Check the space and the permissions") from error
         return paths
 
+    def read_only_file(self, limit: int) -> bytes:
+        """At most `limit` bytes of the one file that there is; `ArchiveRefused` where there are several, else as `unpack`."""
+        if len(self.names) != 1:
+            must = f"{self.path} must hold one file"
+            raise DataError("ArchiveRefused", must, got=self.names[:5], do="Unpack it yourself, and name the file")
+        name = self.names[0]
+        try:
+            with zipfile.ZipFile(self.path) as archive, archive.open(self._members[name]) as source:
+                return source.read(limit)
+        except _DAMAGED as error:
+            raise self._damaged(name, error) from None
+
+    def _damaged(self, name: str, error: Exception) -> DataError:
+        must = f"{name} of {self.path} must be whole ({error})"
+        return DataError("DataCorrupt", must, do="Download the archive again")
+
     def _copy(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> None:
         written = 0
         try:
@@ -66,9 +85,8 @@ class Archive:
                     if written > entry.file_size:
                         self._refuse(entry.filename, f"have the {entry.file_size} bytes that it declares", "more")
                     target.write(block)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-            must = f"{entry.filename} of {self.path} must be whole ({error})"
-            raise DataError("DataCorrupt", must, do="Download the archive again") from None
+        except _DAMAGED as error:
+            raise self._damaged(entry.filename, error) from None
         if written != entry.file_size:
             self._refuse(entry.filename, f"have the {entry.file_size} bytes that it declares", written)
 

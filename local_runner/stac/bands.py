@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from local_runner.access import is_remote
 from local_runner.errors import LimitExceededError, OpenEOError
-from local_runner.files.raster import Header
+from local_runner.files.raster import MAX_BANDS, Header
 from local_runner.stac.file_names import known_band, without_date
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def layers(
         for index, (name, common) in enumerate(names, start=1):
             layer = Layer(name, common, key, href, index, _size(asset), name, checksum=_checksum(asset))
             bands.setdefault(name, layer)
+        _require_few_bands(found, len(bands))
     return bands
 
 
@@ -89,9 +90,27 @@ def driven_layers(found: Found) -> dict[str, Layer]:
 
 
 def require_few(found: Found) -> None:
-    """Raise `TooManyAssets` where an item has more than `MAX_ASSETS` assets."""
+    """Raise `TooManyAssets` where an item has more than `MAX_ASSETS` assets, `TooManyBands` where these name too many bands."""
     if len(found.assets) > MAX_ASSETS:
         raise LimitExceededError("TooManyAssets", f"An item must have at most {MAX_ASSETS} assets", got=found.id)
+    given = (found.item.get("assets") or {}).values()
+    named = (_list(asset.get("bands")) for asset in given if isinstance(asset, dict))
+    _require_few_bands(found, sum(map(len, named)))
+
+
+def _require_few_bands(found: Found, count: int) -> None:
+    if count > MAX_BANDS:
+        raise LimitExceededError("TooManyBands", f"An item must have at most {MAX_BANDS} bands", got=(found.id, count))
+
+
+def texts(found: Found) -> dict[str, dict[str, str]]:
+    """What the assets of an item tell of each band: its unit and its description, as far as they are texts."""
+    named: dict[str, dict[str, str]] = {}
+    for band in (band for asset in found.assets.values() for band in _list(asset.get("bands"))):
+        if isinstance(band, dict) and isinstance(band.get("name"), str):
+            told = {key: band[key] for key in ("unit", "description") if isinstance(band.get(key), str) and band[key]}
+            named.setdefault(band["name"], told)
+    return {name: told for name, told in named.items() if told}
 
 
 def addresses(found: Found, resolve: Callable[[str, str], str]) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ from local_runner.files.netcdf_writer import File, write_netcdf
 from local_runner.files.raster_writer import Target, Written, write_geotiff
 from local_runner.stac import footprint
 from local_runner.stac.bands import COORDINATES, LATITUDE, LONGITUDE, STATIC
-from local_runner.stac.metadata import is_plain, meaning_of, safe_name
+from local_runner.stac.metadata import is_plain, safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from local_runner.compute.workers import Workers
     from local_runner.stac.groups import Group
+    from local_runner.stac.metadata import Meaning
     from local_runner.stac.save_options import Options
 
 COG: Final = "image/tiff; application=geotiff; profile=cloud-optimized"
@@ -89,8 +90,9 @@ def _write_rasters(
     )
     written = {result.path: result for result in results}
     for group in groups:
-        assets = {key: _asset("./", target, written, files) for key, target in own[group.id].items()}
-        files.assets[group.id] = assets | {key: _asset("../", target, written, files) for key, target in common.items()}
+        assets = {key: _asset("./", group, target, written, files) for key, target in own[group.id].items()}
+        shared = {key: _asset("../", group, target, written, files) for key, target in common.items()}
+        files.assets[group.id] = assets | shared
     if crs is not None:
         spans = {name: [written[target.path].spans for target in targets.values()] for name, targets in own.items()}
         return _outlines(cube, crs, spans)
@@ -152,12 +154,12 @@ def _write_netcdf(
 ) -> Rings:
     targets = [_file(cube, group, folder, options) for group in groups]
     results = dict(zip([group.id for group in groups], write_netcdf(targets, workers=workers), strict=True))
-    for name, written in results.items():
+    for group, written in zip(groups, results.values(), strict=True):
         first = next(iter(written.values()))
-        bands = [_band(key, result) for key, result in written.items()]
+        bands = [_band(key, group.meaning(key), result) for key, result in written.items()]
         fields = {"bands": bands, **_file_fields(first), **files.properties}
         asset = pystac.Asset(f"./{first.path.name}", media_type=NETCDF, roles=["data"], extra_fields=fields)
-        files.assets[name] = {"data": asset}
+        files.assets[group.id] = {"data": asset}
     crs = crs_of(cube)
     if crs is not None:
         return _outlines(cube, crs, {name: [r.spans for r in written.values()] for name, written in results.items()})
@@ -176,7 +178,7 @@ def _file(cube: xr.DataArray, group: Group, folder: Path, options: Options) -> F
         path,
         _part(cube, group, labels),
         title=group.id,
-        attributes={key: _cf_attributes(key) for key in labels},
+        attributes={key: _cf_attributes(group.meaning(key)) for key in labels},
         spans="" if crs_of(cube) is None else _outlined(group) or "",
         sample=(footprint.sample_positions(cube.sizes[Y]), footprint.sample_positions(cube.sizes[X])),
     )
@@ -190,8 +192,7 @@ def _part(cube: xr.DataArray, group: Group, labels: Mapping[str, str]) -> xr.Dat
     return part.assign_coords({T: np.array([group.time], dtype="datetime64[ns]")})
 
 
-def _cf_attributes(key: str) -> dict[str, str]:
-    meaning = meaning_of(key)
+def _cf_attributes(meaning: Meaning) -> dict[str, str]:
     return {name: text for name, text in (("long_name", meaning.description), ("units", meaning.unit)) if text}
 
 
@@ -206,20 +207,23 @@ def _plane(cube: xr.DataArray, index: int, label: str) -> da.Array:
     return da.asarray(cube.isel({T: index}).sel({BANDS: label}).data)
 
 
-def _asset(where: str, target: Target, written: Mapping[Path, Written], files: Files) -> pystac.Asset:
+def _asset(where: str, group: Group, target: Target, written: Mapping[Path, Written], files: Files) -> pystac.Asset:
     result = written[target.path]
-    meaning = meaning_of(target.description)
+    meaning = group.meaning(target.description)
     return pystac.Asset(
         href=f"{where}{target.path.name}",
         description=meaning.description or None,
         media_type=COG if target.cog else GEOTIFF,
         roles=["data", *([meaning.role] if meaning.role else [])],
-        extra_fields={"bands": [_band(target.description, result)], **_file_fields(result), **files.properties},
+        extra_fields={
+            "bands": [_band(target.description, meaning, result)],
+            **_file_fields(result),
+            **files.properties,
+        },
     )
 
 
-def _band(key: str, written: Written) -> dict[str, Any]:
-    meaning = meaning_of(key)
+def _band(key: str, meaning: Meaning, written: Written) -> dict[str, Any]:
     band: dict[str, Any] = {"name": key, "data_type": written.dtype, "statistics": written.statistics.as_stac()}
     band |= {name: text for name, text in (("description", meaning.description), ("unit", meaning.unit)) if text}
     return band if written.nodata is None else {**band, "nodata": "nan"}

@@ -1,11 +1,12 @@
 """Footprints: the outline of a raster as a GeoJSON polygon in degrees, valid and counter-clockwise.
 
 Split in two where it crosses the antimeridian (RFC 7946, 3.1.9), with a `bbox` whose west is then larger than its east.
-Footprints that hold a pole are not treated.
+Footprints that hold a pole are left out.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -69,8 +70,9 @@ def of_spans(spans: NDArray[Any], x: NDArray[Any], y: NDArray[Any], crs: CRS) ->
 
 
 def geometry_of(ring: Ring | None) -> tuple[dict[str, Any] | None, list[float] | None]:
-    """GeoJSON geometry and bbox of an outline; (None, None) where it has no area."""
-    if ring is None:
+    """GeoJSON geometry and bbox of an outline of any longitudes; (None, None) where it has no area, or goes around a pole."""
+    ring = _unwrapped(ring or [])
+    if not ring or abs(ring[-1][0] - ring[0][0]) > 180:
         return None, None
     ring = _without_repeats([(round(lon, _DECIMALS), round(lat, _DECIMALS)) for lon, lat in ring])
     if len(ring) >= 3 and _crosses_itself(ring):
@@ -80,19 +82,16 @@ def geometry_of(ring: Ring | None) -> tuple[dict[str, Any] | None, list[float] |
     if _area(ring) < 0:
         ring = ring[::-1]
     lons, lats = zip(*ring, strict=True)
-    if max(lons) <= 180 and min(lons) >= -180:
+    if max(lons) > 180 and max(lons) - min(lons) >= 360:
+        ring = [(-180.0, min(lats)), (180.0, min(lats)), (180.0, max(lats)), (-180.0, max(lats))]
+        lons = (-180.0, 180.0)
+    if max(lons) <= 180:
         return {"type": "Polygon", "coordinates": [_closed(ring)]}, [min(lons), min(lats), max(lons), max(lats)]
-    if min(lons) >= 180:
-        ring = [(lon - 360, lat) for lon, lat in ring]
-        return {"type": "Polygon", "coordinates": [_closed(ring)]}, [
-            min(lons) - 360,
-            min(lats),
-            max(lons) - 360,
-            max(lats),
-        ]
-    parts = [_clipped(ring, below=True), [(lon - 360, lat) for lon, lat in _clipped(ring, below=False)]]
-    polygons = [[_closed(part)] for part in parts]
-    return {"type": "MultiPolygon", "coordinates": polygons}, [min(lons), min(lats), max(lons) - 360, max(lats)]
+    beyond = [(round(lon - 360, _DECIMALS), lat) for lon, lat in _clipped(ring, below=False)]
+    parts = [_hull(part) if _crosses_itself(part) else part for part in (_clipped(ring, below=True), beyond)]
+    polygons = [[_closed(part)] for part in parts if len(part) > 2 and _area(part)]
+    east = round(max(lons) - 360, _DECIMALS)
+    return {"type": "MultiPolygon", "coordinates": polygons}, [min(lons), min(lats), east, max(lats)]
 
 
 def _edges(centres: NDArray[Any]) -> tuple[float, float]:
@@ -121,9 +120,14 @@ def _densified(ring: Ring) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def _unwrapped(ring: Ring) -> Ring:
-    """The outline with longitudes of one revolution: 0 to 360 where it crosses the antimeridian."""
-    lons = [lon for lon, _ in ring]
-    return ring if max(lons) - min(lons) <= 180 else [(lon % 360, lat) for lon, lat in ring]
+    """The outline with longitudes that do not jump: above 180 where it crosses the antimeridian, never below -180."""
+    if not ring:
+        return ring
+    if not np.isfinite(ring).all():
+        raise ValueError("the positions of an outline must be finite")
+    lons = np.unwrap([lon for lon, _ in ring], period=360)
+    lons -= 360 * math.floor((lons.min() + 180) / 360)
+    return [(float(lon), lat) for lon, (_, lat) in zip(lons, ring, strict=True)]
 
 
 def _without_repeats(ring: Ring) -> Ring:

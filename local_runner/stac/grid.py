@@ -10,7 +10,7 @@ from dask.base import compute
 from pyproj import CRS, Transformer
 
 from local_runner.cube import parse_crs
-from local_runner.errors import DataError, OpenEOError
+from local_runner.errors import DataError, LimitExceededError, OpenEOError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from local_runner.files.netcdf_reader import NetcdfHeader
     from local_runner.files.raster import Header
 
+AXIS_LIMIT: Final = 1_000_000
+"""Most rows or columns: the longest images have a tenth of it, and each row of chunks is a task."""
 _NEAR: Final = 100_000
 _EDGES: Final = ("west", "south", "east", "north")
 
@@ -67,6 +69,7 @@ def of_header(header: Header) -> Grid:
     origin, whose coordinates are the indices. A negative pixel height then means that the rows are stored from the last
     line on.
     """
+    _require_short(header)
     height, width = header.shape
     transform = header.transform
     if header.crs is None:
@@ -85,6 +88,7 @@ def of_header(header: Header) -> Grid:
 
 def of_netcdf(header: NetcdfHeader) -> Grid:
     """Grid of a netCDF file: its coordinates in map geometry, indices in radar geometry as those of a GeoTIFF."""
+    _require_short(header)
     height, width = header.shape
     if header.crs is None:
         flipped = header.y is not None and header.y.size > 1 and bool(header.y[0] > header.y[-1])
@@ -154,6 +158,12 @@ def _covering(rows: NDArray[np.bool_], columns: NDArray[np.bool_], box: Box) -> 
         raise OpenEOError("NoDataAvailable", "spatial_extent must hold the centre of a pixel of the data", got=got)
     (y,), (x,) = np.nonzero(rows), np.nonzero(columns)
     return slice(int(y[0]), int(y[-1]) + 1), slice(int(x[0]), int(x[-1]) + 1)
+
+
+def _require_short(header: Header | NetcdfHeader) -> None:
+    if max(header.shape) > AXIS_LIMIT:
+        must = f"{header.path} must have at most {AXIS_LIMIT} rows and columns"
+        raise LimitExceededError("ArrayTooLarge", must, got=header.shape, do="Cut it")
 
 
 def _step(centres: NDArray[Any]) -> float:

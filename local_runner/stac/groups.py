@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -12,7 +12,7 @@ from local_runner.cube import BANDS, DIMENSIONS, T, X, Y, crs_of, dimension_of_t
 from local_runner.errors import OpenEOError
 from local_runner.stac.bands import COORDINATES
 from local_runner.stac.baselines import baseline_of_pair
-from local_runner.stac.metadata import safe_name
+from local_runner.stac.metadata import Meaning, meaning_of, safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,7 +27,7 @@ class Group:
     """One item: `bands` maps asset keys to band labels of the cube, `index` is its place on `t`.
 
     `sources`: the input items, each `{"id", "href", "properties", "role"}`, role `reference`, `secondary` or empty, and
-    `geometry` and `bbox` where the cube keeps them.
+    `geometry` and `bbox` where the cube keeps them, `bands` with what is told of bands that their names do not tell.
     """
 
     id: str
@@ -43,6 +43,15 @@ class Group:
     def folder(self) -> str:
         """Name of the folder of its files."""
         return safe_name(self.id)
+
+    def meaning(self, key: str) -> Meaning:
+        """What the band of an asset is: by its name, else as the inputs tell of the band of its label, if all agree."""
+        known, label = meaning_of(key), self.bands.get(key, key)
+        told = [source["bands"][label] for source in self.sources if label in source.get("bands", {})]
+        if not told or any(other != told[0] for other in told):
+            return known
+        unit, description = (known.unit or told[0].get("unit", ""), known.description or told[0].get("description", ""))
+        return replace(known, unit=unit, description=description)
 
 
 def arranged(cube: xr.DataArray, process: str) -> xr.DataArray:
@@ -169,7 +178,7 @@ def _sources(cube: xr.DataArray, days: Iterable[str], role: str = "") -> list[di
             "href": source.get("href", ""),
             "properties": source.get("properties", {}),
             "role": role,
-            **{name: source[name] for name in ("geometry", "bbox") if source.get(name)},
+            **{name: source[name] for name in ("geometry", "bbox", "bands") if source.get(name)},
         }
         for day in days
         for source in known.get(day, ())

@@ -25,7 +25,7 @@ from local_runner.files.raster import BAND_LIMIT, ROWS, Header
 from local_runner.products import ROWS as ROWS_OF_DRIVERS
 from local_runner.products import is_driven
 from local_runner.stac import grid as grids
-from local_runner.stac.bands import Layer, addresses, is_netcdf
+from local_runner.stac.bands import STATIC, Layer, addresses, is_netcdf
 from local_runner.stac.source import Source
 
 if TYPE_CHECKING:
@@ -90,17 +90,24 @@ class PlannedSource(Source):
         (height, width), together = header.shape, header.count if header.pixel_interleaved else 1
         block = (header.rows, header.columns)
         own: tuple[Any, ...] = () if together > 1 else (layer.index, layer.variable, layer.plane)
+        origin = layer.href
         if layer.href in self.driven:
             together, block, own = 1, (ROWS_OF_DRIVERS, width), (layer.name,)
+            origin = self._origin(layer)
         rows, columns = (
             tuple(min(step, size - start) for start in range(0, size, step))
             for size, step in zip((height, width), block, strict=True)
         )
-        name = f"{READ}-{tokenize(layer.href, own)}"
+        name = f"{READ}-{tokenize(origin, own)}"
         keys = [(name, 0, j, k) for j in range(len(rows)) for k in range(len(columns))]
         tasks = {key: (_unread, public_href(layer.href)) for key in keys}
         bands = da.Array(tasks, name, ((together,), rows, columns), dtype=np.float32)
         return bands[layer.index - 1 if together > 1 else 0]
+
+    def _origin(self, layer: Layer) -> str:
+        """What a band of a driver belongs to: its item, or for bands of the grid the collection, whose dates share them."""
+        found = self.driven[layer.href]
+        return found.home or layer.href if layer.name in STATIC else layer.href
 
     def select(self, latitude: Layer, longitude: Layer, box: grids.Box) -> tuple[slice, slice]:
         """All rows and columns: which of them a box covers is known from the pixels only."""

@@ -20,7 +20,8 @@ from local_runner.cube import BANDS, DIMENSIONS, T, X, Y, iso, temporal_extent, 
 from local_runner.errors import DataError, OpenEOError
 from local_runner.products import is_driven
 from local_runner.stac import grid as grids
-from local_runner.stac.bands import LATITUDE, LONGITUDE, STATIC, Layer, select
+from local_runner.stac.bands import LATITUDE, LONGITUDE, STATIC, Layer, select, texts
+from local_runner.stac.metadata import meaning_of
 from local_runner.stac.planned import PlannedSource
 from local_runner.stac.source import Source
 from local_runner.stac.walk import Found, items
@@ -200,11 +201,24 @@ def _stac(dates: list[_Date], source: Source) -> dict[str, list[dict[str, Any]]]
     found: dict[str, list[dict[str, Any]]] = {}
     for date in dates:
         entries = [
-            {"id": item.id, "href": public_href(item.href), "properties": item.properties} | source.outline(item)
+            {"id": item.id, "href": public_href(item.href), "properties": item.properties}
+            | source.outline(item)
+            | _unknown_bands(item)
             for item in date.found
         ]
         found.setdefault(utc_day(date.time), []).extend(entries)
     return found
+
+
+def _unknown_bands(item: Found) -> dict[str, Any]:
+    """What an item tells of the bands whose names do not tell it all."""
+    told = {name: known for name, known in texts(item).items() if set(known) - set(_told_by(name))}
+    return {"bands": told} if told else {}
+
+
+def _told_by(name: str) -> list[str]:
+    meaning = meaning_of(name)
+    return [field for field, text in (("unit", meaning.unit), ("description", meaning.description)) if text]
 
 
 def _cut(cube: xr.DataArray, box: grids.Box, dates: list[_Date], source: Source, first: str) -> xr.DataArray:

@@ -17,7 +17,8 @@ from local_runner.stac.dimensions import dimensions_of
 from local_runner.stac.documents import GEOJSON, JSON, dump, extent, item_assets, reachable
 from local_runner.stac.files import Files, write_files
 from local_runner.stac.groups import Group, arranged, groups_of, index_offset
-from local_runner.stac.metadata import PARAMETERS, extensions, public, shared
+from local_runner.stac.metadata import PARAMETERS, RENDERS, extensions, public, shared
+from local_runner.stac.renders import renders_of
 from local_runner.stac.save_options import options_of
 from local_runner.stac.walk import RECORD_REL
 
@@ -101,6 +102,8 @@ def _item(
         **files.properties,
         **_processing(process, provenance),
     }
+    drawn = renders_of(files.assets[group.id])
+    properties |= {RENDERS: drawn} if drawn else {}
     if for_backend and crs_of(cube) is None:
         properties |= {"footprint": geometry} if geometry else {}
         geometry = bbox = None

@@ -37,6 +37,25 @@ def write_geoid(path, undulation, *, step=1.0):
     return path
 
 
+def write_geotiff_geoid(path, values, pixel_is):
+    """A grid of a geoid of the whole world as PROJ has them since version 7; `pixel_is`: Area or Point; returns the path."""
+    step = 180.0 / (values.shape[0] - 1)
+    transform = Affine(step, 0, -180.0 - step / 2, 0, -step, 90.0 + step / 2)
+    layout = {"tiled": True, "blockxsize": 256, "blockysize": 256, "compress": "deflate", "predictor": 3}
+    kinds = {"driver": "GTiff", "count": 1, "dtype": "float32", "height": values.shape[0], "width": values.shape[1]}
+    with rasterio.open(path, "w", crs="EPSG:4326", transform=transform, **kinds, **layout) as file:
+        told = {
+            "TYPE": "VERTICAL_OFFSET_GEOGRAPHIC_TO_VERTICAL",
+            "target_crs_epsg_code": "5773",
+            "area_of_use": "World",
+        }
+        file.update_tags(AREA_OR_POINT=pixel_is, **told)
+        file.write(values, 1)
+        file.set_band_description(1, "geoid_undulation")
+        file.units = ("metre",)
+    return path
+
+
 def points(west, south, east, north, n=200, seed=0):
     """Latitudes and longitudes at random in a box."""
     random = np.random.default_rng(seed)

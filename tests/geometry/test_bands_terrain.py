@@ -73,6 +73,23 @@ def test_voids_of_the_dem_are_voids_of_the_bands(tmp_path):
         np.testing.assert_array_equal(np.isnan(values), missing if name != "deramp_phase" else np.zeros_like(missing))
 
 
+def test_a_void_takes_no_more_than_its_border(tmp_path):
+    """A pixel has a height if its ground is not in a void, nor within two pixels of the DEM of one."""
+
+    def broken(x, y):
+        return np.where(np.abs(x - MIDDLE[1]) < 0.004, np.nan, hill(x, y))
+
+    for name in ("whole", "broken"):
+        (tmp_path / name).mkdir()
+    shapes = {"whole": hill, "broken": broken}
+    whole, found = (positions(view(terrain(tmp_path / name, f)), LINES, SAMPLES) for name, f in shapes.items())
+    apart = np.abs(whole.longitude - MIDDLE[1])
+    assert np.isfinite(found.height[apart > 0.004 + 2 * PIXEL]).all()
+    assert np.isnan(found.height[apart < 0.004 - PIXEL]).all()
+    known = np.isfinite(found.height)
+    np.testing.assert_allclose(found.height[known], whole.height[known], atol=0.01)
+
+
 def test_a_dem_in_utm_gives_the_same_ground(tmp_path):
     west, south, east, north = box(0.07)
     zone = pyproj.CRS(f"EPSG:{32601 + int((west + 180) // 6)}")

@@ -10,7 +10,7 @@ from local_runner.geometry.bands import positions
 from local_runner.geometry.elevation import heights_of_raster
 from local_runner.geometry.range_doppler import look
 
-from .dem_files import PIXEL, plane, points, write_dem, write_geoid
+from .dem_files import PIXEL, plane, points, write_dem, write_geoid, write_geotiff_geoid
 from .ground_scene import PRIMARY, box, view
 
 BOX = (10.05, 46.85, 10.15, 46.95)
@@ -36,6 +36,23 @@ def test_the_undulation_is_that_of_the_grid(geoids):
     latitude, longitude = points(-170, -80, 170, 80)
     own = geoid.undulation(file, latitude / 4, longitude)
     np.testing.assert_allclose(own, tilted(longitude, latitude / 4), atol=1e-4)
+
+
+@pytest.mark.parametrize("pixel_is", ["Area", "Point"])
+def test_a_grid_of_the_layout_of_proj_is_read_at_its_nodes_and_between(tmp_path, pixel_is):
+    """`us_nga_egm96_15.tif`: float32 at each quarter of a degree from -180 and 90 on, both poles, one side of the border."""
+    longitude, latitude = -180.0 + 0.25 * np.arange(1440), 90.0 - 0.25 * np.arange(721)
+    nodes = (
+        40.0 * np.cos(np.radians(latitude[:, None])) * np.sin(np.radians(2.0 * longitude)) + latitude[:, None] / 3
+    ).astype("f4")
+    file = write_geotiff_geoid(tmp_path / "us_nga_egm96_15.tif", nodes, pixel_is)
+    y = np.array([0.0, 90.0, -90.0, 89.9, -89.95, 46.25, 46.3, 46.3, 46.3, -12.37])
+    x = np.array([0.0, 10.0, -170.0, 50.0, -120.0, 11.25, 180.0, -180.0, 179.99, 359.9])
+    row, column = (90.0 - y) / 0.25, ((x + 180.0) % 360.0) / 0.25
+    i, j = np.minimum(row.astype(int), 719), column.astype(int)
+    v, u, wide = row - i, column - j, np.pad(nodes.astype(float), ((0, 0), (0, 1)), mode="wrap")
+    above, below = ((1 - u) * wide[k, j] + u * wide[k, j + 1] for k in (i, i + 1))
+    np.testing.assert_allclose(geoid.undulation(file, y, x), (1 - v) * above + v * below, atol=1e-6)
 
 
 @pytest.mark.parametrize(("datum", "name"), [("EGM96", "egm96_15.gtx"), ("EGM2008", "egm08_25.gtx")])

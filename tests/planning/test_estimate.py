@@ -51,6 +51,13 @@ def test_views_have_no_memory_of_their_own():
     assert estimate.of_arrays([stacked]).held_bytes == MIB
 
 
+def test_other_names_of_an_array_have_no_memory_of_their_own():
+    """A band of the grid stands at each date of a cube, and is there once."""
+    once = read(rows=512, columns=512)
+    dates = da.concatenate([once[None]] * 3)
+    assert estimate.of_arrays(list(dates)).held_bytes == MIB
+
+
 def test_no_arrays():
     assert estimate.of_arrays([]) == estimate.Estimate(0, 0, 0, 0)
 

@@ -2,6 +2,7 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pystac
 import pytest
 
@@ -138,6 +139,37 @@ def test_collection_tells_what_its_items_share(made):
     assert dimensions["y"]["extent"] == [0, 599]
     assert set(dimensions["bands"]["values"]) == set(toy.BANDS)
     assert len(dimensions["t"]["values"]) == 3
+
+
+@pytest.mark.parametrize("which", ["made", "bursts"])
+def test_collections_tell_when_they_were_made(which, request):
+    """Items are the same of the same products, whenever they are made."""
+    top = request.getfixturevalue(which)
+    documents = [read(path) for path in top.parent.rglob("*.json") if path.name != "record.json"]
+    (stamp,) = {document["created"] for document in documents if document["type"] == "Collection"}
+    assert abs(np.datetime64("now") - np.datetime64(stamp.rstrip("Z"))) < np.timedelta64(1, "h")
+    assert not [document for document in documents if "created" in document.get("properties", ())]
+
+
+def test_bands_with_a_fixed_scale_have_renders(made):
+    """Of the others the pixels would have to be seen."""
+    expected = {"assets": ["manifest"], "bands": ["reference_phase"], "rescale": [[-np.pi, np.pi]], "nodata": "nan"}
+    for document in (read(made), read(next(made.parent.glob("*0319/*.json")))["properties"]):
+        (name,) = document["renders"]
+        assert name == "reference_phase"
+        assert expected.items() <= document["renders"][name].items()
+
+
+def test_bands_of_pixels_come_first(made):
+    """Whatever the order in which the driver names its assets."""
+    cube = load(str(made), access=Access())
+    assert list(cube.bands.values)[:2] == ["i_VV", "q_VV"]
+    assert read(made)["cube:dimensions"]["bands"]["values"] == list(cube.bands.values)
+
+
+def test_bands_of_a_driver_tell_that_nan_is_no_data(made):
+    assets = read(next(made.parent.glob("*0319/*.json")))["assets"].values()
+    assert {band["nodata"] for asset in assets for band in asset["bands"]} == {"nan"}
 
 
 def test_same_days_as_the_cube(made):

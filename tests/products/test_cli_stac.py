@@ -23,7 +23,7 @@ def made(stack, tmp_path):
 def test_prints_what_was_made(stack, tmp_path):
     result = call("stac", *stack, "--out", tmp_path / "cat")
     assert result.exit_code == 0, result.stderr
-    bands = "6 bands: grid_lat, grid_lon, height, reference_phase, i_VV, q_VV"
+    bands = "6 bands: i_VV, q_VV, grid_lat, grid_lon, height, reference_phase"
     assert result.stdout.splitlines() == [
         f"t001_000001_iw1: 3 dates (2023-03-19 to 2023-04-12), 600 x 40, {bands}",
         f"catalogue: {tmp_path / 'cat' / 'collection.json'}",
@@ -38,12 +38,13 @@ def test_options_reach_the_driver(stack, toys, tmp_path, monkeypatch):
     orbits = [tmp_path / "orbits" / "inside" / "b.EOF", tmp_path / "a.EOF"]
     [path.write_text("") for path in orbits]
     words = "--primary 20230331 --dem dem.tif --dem-datum EGM2008 --burst b1 --burst b2 --swath iw1 --polarization vv --unpack"
+    words += " --dem-gaps sea"
     more = ["--orbit", tmp_path / "orbits", "--orbit", tmp_path / "a.EOF", "--date", "20230101", "--for", stack[0]]
     result = call("stac", *stack, "--out", tmp_path / "cat", *words.split(), *more, "--date-pattern", r"(\d{8})\.tif")
     assert result.exit_code == 0, result.stderr
     (options,) = seen
-    assert (options.primary, options.date, options.dem, options.dem_datum) == (
-        "2023-03-31", "2023-01-01", "dem.tif", "EGM2008",
+    assert (options.primary, options.date, options.dem, options.dem_datum, options.dem_gaps) == (
+        "2023-03-31", "2023-01-01", "dem.tif", "EGM2008", "sea",
     )  # fmt: skip
     assert (options.bursts, options.swaths, options.polarizations) == (("b1", "b2"), ("IW1",), ("VV",))
     assert (options.orbits, options.for_slc, options.unpack) == (tuple(orbits), stack[0], True)
@@ -57,6 +58,8 @@ def test_options_reach_the_driver(stack, toys, tmp_path, monkeypatch):
         (["--primary", "20230231"], 2, "--primary must be a date as YYYY-MM-DD or YYYYMMDD, instead got '20230231'"),
         (["--date", "yesterday"], 2, "--date must be a date"),
         (["--dem-datum", "EGM84"], 2, "--dem-datum must be one of ('ellipsoid', 'EGM96', 'EGM2008')"),
+        (["--dem-gaps", "land"], 2, "--dem-gaps must be one of ('error', 'sea'), instead got 'land'"),
+        (["--dem-gaps", "sea"], 2, "--dem must name the DEM that --dem-datum and --dem-gaps tell about"),
         (["--orbit", "no.EOF"], 5, "The path of --orbit must exist"),
         (["--for", "no.SAFE"], 5, "The path of --for must exist"),
         (["--date-pattern", "(\\d{8}"], 2, "--date-pattern must be a regular expression"),

@@ -108,6 +108,12 @@ def items_of(top):
     return [document for document in documents if document.get("type") == "Feature"]
 
 
+def texts_of(folder):
+    """Unit and description of each band."""
+    bands = [b for item in items_of(folder / "x") for a in item["assets"].values() for b in a.get("bands", ())]
+    return {band["name"]: (band.get("unit"), band.get("description")) for band in bands}
+
+
 @pytest.mark.parametrize("name", sorted(SAMPLES))
 def test_documents_are_valid(name, catalogues, validate):
     for path in catalogues[name].parent.rglob("*.json"):
@@ -164,7 +170,7 @@ def test_dimensions_are_those_of_the_cube(name, catalogues, samples):
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLES))
-def test_materialised_bands_are_bit_for_bit_those_of_the_driver(name, catalogues, samples, tmp_path):
+def test_materialised_bands_are_bit_for_bit_those_of_the_driver(name, catalogues, samples, tmp_path, validate):
     copy = tmp_path / "cat"
     shutil.copytree(catalogues[name].parent, copy)
     (result,) = materialise(copy, for_backend=True, data_roots=[samples[name]])
@@ -172,6 +178,10 @@ def test_materialised_bands_are_bit_for_bit_those_of_the_driver(name, catalogues
     after = load(str(result.folder), access=Access()).sel(bands=before.bands.values).compute()
     assert np.array_equal(before.values, after.values, equal_nan=True)
     assert list(after.t.values) == list(before.t.values)
+    assert texts_of(result.folder) == texts_of(catalogues[name].parent)
+    for path in result.folder.rglob("*.json"):
+        if path.name != "record.json":
+            validate(json.loads(path.read_text()))
 
 
 def test_name_of_a_driver_that_is_no_text(tmp_path):

@@ -1,6 +1,8 @@
 """Synthetic Sentinel-1 products through the whole: catalogue, cube, files for a back-end, pairs."""
 
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -67,6 +69,55 @@ def test_baseline_of_a_pair_of_secondaries(made, tmp_path):
     expected = told["20240902"][BASELINE] - told["20240821"][BASELINE]
     assert result.items[0].properties[BASELINE] == pytest.approx(expected, abs=1e-5)
     assert "openeo_sar:driver" not in result.items[0].properties
+
+
+def origins(document, rel):
+    return [
+        Path(os.path.normpath(document.parent / link["href"]))
+        for link in json.loads(document.read_text())["links"]
+        if link["rel"] == rel
+    ]
+
+
+@pytest.mark.parametrize("materialised", [False, True])
+def test_lineage_of_a_geocoded_pair_leads_to_the_manifests(materialised, made, safes, tmp_path):
+    """Over the items of the catalogue, also after catalogue and result have moved together."""
+    top = made.parent.rename(tmp_path / "project") / "collection.json"
+    bands = ["i_VV", "q_VV", "grid_lat", "grid_lon"]
+    given = materialise(top, bands=bands)[0].folder if materialised else top.parent
+    pair = {"pairs": [["2024-08-09", "2024-09-02"]], "window_range": 3, "window_azimuth": 3}
+    out = (given if materialised else top).parent.parent / ("out" if not materialised else "project/out")
+    run("slc_coherence", pair, inputs={"data": str(given)}, geocode=32632, resolution=20, out=out)
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    for name in ("project", "out"):
+        if (tmp_path / name).exists():
+            (tmp_path / name).rename(moved / name)
+    (document,) = moved.glob("**/slc_coherence_*/*.json")
+    assert origins(document, "reference") == origins(document, "derived_from")[:1]
+    assert origins(document, "secondary") == origins(document, "derived_from")[1:]
+    chain = origins(document, "derived_from")
+    for _ in range(2 if materialised else 1):
+        assert all(path.is_relative_to(moved) for path in chain)
+        chain = [origin for path in chain for origin in origins(path, "derived_from")]
+    assert chain == [safe / "manifest.safe" for safe in (safes[0], safes[2])]
+
+
+def test_checksums_are_of_what_was_written(made):
+    """Products stay as they are and where they are: only their size is noted."""
+    (result,) = materialise(made, bands=["height"])
+    for path, written in ((made, False), (result.folder, True)):
+        top = path if path.is_dir() else path.parent
+        documents = [json.loads(each.read_text()) for each in top.glob("t117*/*.json")]
+        assets = [asset for document in documents for asset in document["assets"].values()]
+        assert assets
+        assert {("file:checksum" in asset) for asset in assets} == {written}
+
+
+def test_bands_of_pixels_come_first_of_every_polarisation(tmp_path):
+    product = Product(bursts=1, polarizations=("VV", "VH"))
+    made = catalogue([write_safe(tmp_path, product)], out=tmp_path / "cat")
+    assert list(load(str(made), access=Access()).bands.values)[:4] == ["i_VV", "q_VV", "i_VH", "q_VH"]
 
 
 def test_described(made):

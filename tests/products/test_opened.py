@@ -8,7 +8,8 @@ import pytest
 
 from local_runner import evaluate, explain, products, run
 from local_runner.access import Access
-from local_runner.errors import DataError, OpenEOError
+from local_runner.errors import DataError, LimitExceededError, OpenEOError
+from local_runner.planning.estimate import of_arrays
 from local_runner.products import catalogue, materialise
 from local_runner.stac.read import load
 from tests.products import toy
@@ -53,6 +54,14 @@ def test_bands_of_the_grid_are_one_task_for_all_dates(made):
     cube = load(str(made), bands=["grid_lat"], access=Access())
     tasks = [key for key in cube.__dask_graph__() if str(key[0]).startswith("toy-")]
     assert len(tasks) == 3
+
+
+def test_a_plan_counts_bands_of_the_grid_once(made):
+    """What is read and held is that of the cube, whose dates share these bands."""
+    cubes = [load(str(made), access=Access(), planning=planning) for planning in (True, False)]
+    planned, actual = (of_arrays([c.data[t, b] for t in range(3) for b in range(6)]) for c in cubes)
+    assert planned.pixels_read == 600 * 40 * (3 + 3 * 3)
+    assert planned.held_bytes == actual.held_bytes
 
 
 @pytest.mark.usefixtures("closed")
@@ -120,6 +129,35 @@ def test_driver_that_is_not_there(made, monkeypatch):
     monkeypatch.setattr(products, "drivers", dict)
     with pytest.raises(OpenEOError, match=r"^ProductUnknown: openeo_sar:driver of item .*must be one of"):
         load(str(made), access=Access())
+
+
+def hand_edited(made, tmp_path, edit):
+    item = json.loads(next(made.parent.glob("*0319/*.json")).read_text())
+    edit(item)
+    (tmp_path / "item.json").write_text(json.dumps(item))
+    return tmp_path / "item.json"
+
+
+@pytest.mark.parametrize("shape", [[10**9, 10**9], [10**9, 1], [1, 10**9], [-1, 5], [0, 5], [10**400, 1]])
+def test_absurd_shape_is_refused_before_memory_is_spent(shape, made, tmp_path):
+    item = hand_edited(made, tmp_path, lambda item: item["properties"].update({"proj:shape": shape}))
+    with pytest.raises(OpenEOError, match=r"^(ArrayTooLarge|DataCorrupt): "):
+        load(str(item), access=Access(), planning=True)
+
+
+def test_more_bands_than_a_file_may_have(made, tmp_path):
+    many = [{"name": f"b{number}"} for number in range(100_000)]
+    item = hand_edited(made, tmp_path, lambda item: item["assets"]["manifest"].update(bands=many))
+    for planning in (True, False):
+        with pytest.raises(LimitExceededError, match=r"^TooManyBands: An item must have at most 1000 bands"):
+            load(str(item), access=Access(), planning=planning)
+
+
+@pytest.mark.parametrize("name", ["_catalogue", "os", "../toy", "toy.os", "", "sentinel1_slc.items"])
+def test_a_driver_is_one_of_those_that_are_found_and_nothing_else(name, made, tmp_path):
+    item = hand_edited(made, tmp_path, lambda item: item["properties"].update({"openeo_sar:driver": name}))
+    with pytest.raises(OpenEOError, match=r"^ProductUnknown: openeo_sar:driver of item .* must be one of"):
+        load(str(item), access=Access())
 
 
 def test_lineage_walks_back_to_the_product(made, stack, tmp_path):

@@ -27,7 +27,7 @@ def test_files_are_listed_and_unpacked(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["../a.xml", "p/../../a.xml", "/etc/a.xml", "C:/a.xml", "p\\..\\a.xml", "p//a.xml", ".a"]
+    "name", ["../a.xml", "p/../../a.xml", "/etc/a.xml", "C:/a.xml", "p\\..\\a.xml", "p//a.xml", "./a.xml", "p/.."]
 )
 def test_paths_that_leave_the_folder_are_refused(tmp_path, name):
     with pytest.raises(DataError, match=r"^ArchiveRefused: Member '.*' of .*a\.zip must have a plain path"):
@@ -62,6 +62,20 @@ def test_names_that_are_one_are_refused(tmp_path):
 def test_nested_archive_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"^ArchiveRefused: Member 'p/b\.zip' of .* must be no archive itself"):
         Archive(packed(tmp_path, "p/b.zip"))
+
+
+@pytest.mark.parametrize("name", ["__MACOSX/._a.xml", "p/.DS_Store"])
+def test_hidden_files_are_plain_names(tmp_path, name):
+    assert Archive(packed(tmp_path, name)).names == (name,)
+
+
+def test_the_only_file(tmp_path):
+    assert Archive(packed(tmp_path, ("a.xml", b"0123"))).read_only_file(3) == b"012"
+
+
+def test_one_of_several_files_is_not_guessed(tmp_path):
+    with pytest.raises(DataError, match=r"^ArchiveRefused: .*a\.zip must hold one file, instead got \('a', 'b'\)"):
+        Archive(packed(tmp_path, "a", "b")).read_only_file(3)
 
 
 def test_bomb_is_refused(tmp_path):

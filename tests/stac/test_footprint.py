@@ -77,3 +77,59 @@ def test_radar_footprints_near_the_antimeridian_are_those_elsewhere_moved(west, 
     bounds = shapely.shape(moved).bounds
     assert -180 <= bounds[0] <= bounds[2] <= 180
     assert (bbox[0] > bbox[2]) == (moved["type"] == "MultiPolygon")
+
+
+BOX = [(0.0, 10.0), (4.0, 10.0), (4.0, 12.0), (0.0, 12.0)]
+
+
+def moved(degrees, ring=BOX):
+    return [(lon + degrees, lat) for lon, lat in ring]
+
+
+@pytest.mark.parametrize("turns", [-720, -360, 360, 720])
+@pytest.mark.parametrize("start", [-182.0, -180.0, -90.0, 176.0, 178.0, 180.0])
+def test_longitudes_of_any_revolution_are_one_place(start, turns):
+    geometry, bbox = footprint.geometry_of(moved(start + turns))
+    assert (geometry, bbox) == footprint.geometry_of(moved(start))
+    assert valid(geometry)
+    assert [abs(lon) <= 180 for lon in (bbox[0], bbox[2])] == [True, True]
+
+
+def test_outline_that_jumps_at_greenwich_is_small():
+    """Longitudes from 0 to 360, as some products give them."""
+    geometry, bbox = footprint.geometry_of([(lon % 360, lat) for lon, lat in moved(-2.0)])
+    assert geometry["type"] == "Polygon"
+    assert bbox == [-2, 10, 2, 12]
+
+
+def test_corners_that_jump_at_the_antimeridian_are_split():
+    geometry, bbox = footprint.geometry_of([((lon + 180) % 360 - 180, lat) for lon, lat in moved(178.0)])
+    assert geometry["type"] == "MultiPolygon"
+    assert bbox == [178, 10, -178, 12]
+
+
+def test_the_whole_globe_stays_whole():
+    for west in (-180, 0):
+        x = west + 0.5 + np.arange(360)
+        geometry, bbox = footprint.geometry_of(footprint.of_grid(x, 89.5 - np.arange(180.0), CRS.from_epsg(4326)))
+        assert valid(geometry)
+        assert bbox == [-180, -90, 180, 90]
+
+
+def test_no_footprint_around_a_pole():
+    ring = [(float(lon), 85.0) for lon in range(-180, 180, 20)]
+    assert footprint.geometry_of(ring) == (None, None)
+
+
+def test_outline_that_folds_over_the_antimeridian_is_split_into_valid_parts():
+    """A bay at the line would leave edges that lie on each other."""
+    ring = [(179.0, 10.0), (181.0, 10.0), (181.0, 11.0), (179.5, 11.5), (181.0, 12.0), (181.0, 13.0), (179.0, 13.0)]
+    geometry, bbox = footprint.geometry_of(ring)
+    assert valid(geometry)
+    assert bbox == [179, 10, -179, 13]
+
+
+def test_outline_beyond_its_projection():
+    x = y = np.array([1e30, 2e30])
+    with pytest.raises(ValueError, match=r"^the positions of an outline must be finite$"):
+        footprint.of_grid(x, y, CRS.from_epsg(32631))

@@ -53,6 +53,7 @@ def test_fields_of_a_pair(tmp_path):
         "proj:code": None,
         "proj:shape": [H, W],
     }
+    assert set(found.pop("renders")) == {"coherence", "phase"}
     assert found == {**expected, **SAR, **GRID}
 
 

@@ -13,14 +13,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from local_runner.errors import OpenEOError
+from local_runner.geometry.elevation import SEA
+from local_runner.geometry.ground import reach
 from local_runner.products._driver import Stack
 from local_runner.products.sentinel1_slc import heights
 from local_runner.products.sentinel1_slc.acquisitions import stacks_of
-from local_runner.products.sentinel1_slc.items import fields_of, item_of
+from local_runner.products.sentinel1_slc.items import DATUM, GAPS, fields_of, item_of
 from local_runner.products.sentinel1_slc.opening import open_item
 from local_runner.products.sentinel1_slc.orbits import orbit_for, read_orbit_file
 from local_runner.products.sentinel1_slc.safe import is_safe, open_safe
-from local_runner.stac.footprint import geometry_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,8 +87,8 @@ def _stack(
     primary: Acquisition, dates: Sequence[Acquisition], rasters: Sequence[tuple[Path, Box | None]], options: Options
 ) -> Stack:
     name, annotation = primary.name, primary.annotation
-    datum = options.dem_datum
-    dem = _dem(primary, rasters, datum)
+    dem = _dem(primary, rasters, options)
+    told = {DATUM: options.dem_datum, GAPS: options.dem_gaps}
     what = annotation.swath if primary.burst.burst_id is None else f"burst {primary.burst.burst_id} {annotation.swath}"
     track = "" if annotation.relative_orbit is None else f", relative orbit {annotation.relative_orbit}"
     roots = {image.folder for date in dates for image in date.images.values()}
@@ -96,18 +97,24 @@ def _stack(
         id=name,
         title=f"Sentinel-1 {what}{track}",
         description=f"Sentinel-1 SLC, {what}{track}, on the grid of {primary.day}; i and q are digital numbers.",
-        items=[item_of(name, primary, date, dem, datum) for date in dates],
+        items=[item_of(name, primary, date, dem, told) for date in dates],
         roots=tuple(sorted(root for root in roots if not root.is_relative_to(options.out))),
         fields=fields_of(primary),
     )
 
 
-def _dem(primary: Acquisition, rasters: Sequence[tuple[Path, Box | None]], datum: str | None) -> list[Path]:
-    """Rasters of the DEM that meet the burst of the primary, which they must cover."""
+def _dem(primary: Acquisition, rasters: Sequence[tuple[Path, Box | None]], options: Options) -> list[Path]:
+    """Rasters of the DEM that meet the burst of the primary, which they must cover unless their gaps are sea.
+
+    Below a burst of open sea it is any of them, for what its heights refer to.
+    """
     if not rasters:
         return []
+    box = reach(primary.grid)
+    chosen = [path for path, own in rasters if heights.meets(own, box)]
+    if options.dem_gaps == SEA and not chosen:
+        chosen = [rasters[0][0]]
     annotation, index = primary.annotation, primary.burst.index
-    _, box = geometry_of(heights.outline(primary.grid, annotation, index))
-    chosen = [path for path, own in rasters if box is not None and heights.meets(own, box)]
-    heights.of_dem(chosen, datum, primary.grid, annotation, index)
+    if not heights.of_dem(chosen, options.dem_datum, primary.grid, annotation, index, options.dem_gaps).tiles:
+        _LOG.warning("no raster of the DEM covers %s: it is taken for open sea", primary.name)
     return chosen

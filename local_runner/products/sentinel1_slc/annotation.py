@@ -8,11 +8,13 @@ the geolocation points of the whole swath, the lines of which are shifted. Nothi
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from local_runner.errors import DataError
 from local_runner.geometry.carrier import Carrier, RangePolynomial
 from local_runner.geometry.constants import SPEED_OF_LIGHT_M_S
 from local_runner.geometry.radar_grid import RadarGrid
@@ -155,13 +157,24 @@ def read_annotation(path: Path) -> Annotation:
     )
     for burst in annotation.bursts:
         require_cover(annotation.orbit, path, burst.azimuth_time, annotation.lines * annotation.line_interval_s)
+        _require_carrier(annotation, burst.index)
     return annotation
+
+
+def _require_carrier(annotation: Annotation, burst: int) -> None:
+    try:
+        annotation.carrier(burst)
+    except DataError as error:
+        must = f"azimuthFmRateList and dcEstimateList of {annotation.path} must tell the carrier of burst {burst}"
+        raise DataError(
+            "DataCorrupt", f"{must} ({error.must})", got=error.got, do="Download the product again"
+        ) from None
 
 
 def _of_header(header: Node) -> dict[str, Any]:
     header.choice("productType", ("SLC",))
     return {
-        "platform": header.text("missionId"),
+        "platform": _platform(header),
         "mode": mode_of(header.text("swath")),
         "swath": header.text("swath"),
         "polarization": header.choice("polarisation", _POLARIZATIONS),
@@ -169,8 +182,15 @@ def _of_header(header: Node) -> dict[str, Any]:
     }
 
 
+def _platform(header: Node) -> str:
+    name = header.text("missionId")
+    if not re.fullmatch("S1[A-Z]", name):
+        header.refuse("missionId", "be a name like S1A", name)
+    return name
+
+
 def _of_product(product: Node, *, tops: bool) -> dict[str, Any]:
-    steering_deg = product.number("azimuthSteeringRate", low=0, high=10) if tops else 0.0
+    steering_deg = product.number("azimuthSteeringRate", low=0.1, high=10) if tops else 0.0
     return {
         "orbit_state": product.choice("pass", _PASSES).lower(),
         "heading_deg": product.number("platformHeading", low=-360, high=360) % 360,

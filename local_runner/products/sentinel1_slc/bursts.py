@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from local_runner.products._xml import times
-from local_runner.products.sentinel1_slc.burst_id import burst_id, relative_orbit, relative_orbit_of
+from local_runner.products.sentinel1_slc.burst_id import (
+    ORBITS_PER_CYCLE,
+    burst_id,
+    node_before,
+    orbit_of,
+    relative_orbit,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,15 +66,22 @@ def read_timing(root: Node) -> Timing:
     lines = timing.integer("linesPerBurst", low=2, high=_MOST)
     samples = timing.integer("samplesPerBurst", low=2, high=_MOST)
     entries = timing.entries("burstList")
-    if orbit is None and entries[0].has(_ID):
-        orbit = relative_orbit_of(entries[0].integer(_ID, low=1), mode_of(swath))
     starts, sensed = (times(entries, field) for field in ("azimuthTime", "sensingTime"))
-    node_time = image.time("ascendingNodeTime")
+    node_time = node_before(image.time("ascendingNodeTime"), _first_time(root))
+    if entries[0].has(_ID):
+        told = orbit_of(entries[0].integer(_ID, low=1, high=_MOST), swath, sensed[0], node_time)
+        orbit = orbit if told is None else (told - 1) % ORBITS_PER_CYCLE + 1
     bursts = []
     for index, entry in enumerate(entries):
-        number = _id_of(entry, burst_id(swath, sensed[index], node_time, orbit))
+        number = _id_of(entry, swath, sensed[index], node_time, orbit)
         bursts.append(Burst(index, starts[index], sensed[index], number, *_valid(entry, lines, samples)))
     return Timing(tops=True, lines=lines, samples=samples, relative_orbit=orbit, bursts=tuple(bursts))
+
+
+def _first_time(root: Node) -> np.datetime64:
+    """Time of the first line of the product that a swath comes from: an extracted burst keeps all geolocation points."""
+    points = root.entries("geolocationGrid/geolocationGridPointList")
+    return min(point.time("azimuthTime") for point in points)
 
 
 def _whole(image: Node, orbit: int | None) -> Timing:
@@ -85,13 +98,15 @@ def mode_of(swath: str) -> str:
     return "SM" if swath in _STRIPMAP else swath[:2]
 
 
-def _id_of(entry: Node, computed: int | None) -> int:
-    """Burst id as annotated, which must be the one computed; the computed one where none is annotated."""
+def _id_of(entry: Node, swath: str, sensed: np.datetime64, node_time: np.datetime64, orbit: int | None) -> int:
+    """Burst id as annotated, which must follow from the times; computed where none is annotated."""
     if not entry.has(_ID):
+        computed = burst_id(swath, sensed, node_time, orbit)
         if computed is None:
             entry.refuse(_ID, "be there: the id cannot be computed for this platform and swath")
         return computed
-    annotated = entry.integer(_ID, low=1)
+    annotated = entry.integer(_ID, low=1, high=_MOST)
+    computed = burst_id(swath, sensed, node_time, orbit_of(annotated, swath, sensed, node_time))
     if computed is not None and annotated != computed:
         entry.refuse(_ID, f"be {computed}, the id that follows from sensingTime and ascendingNodeTime", annotated)
     return annotated

@@ -10,7 +10,9 @@ import numpy as np
 
 from local_runner.access import Access, locate
 from local_runner.errors import DataError
-from local_runner.geometry.elevation import heights_of_raster
+from local_runner.geometry.constants import SPEED_OF_LIGHT_M_S
+from local_runner.geometry.elevation import GAPS, heights_of_raster
+from local_runner.geometry.ground import reach
 from local_runner.geometry.lattice import HeightGrid, Lattice
 from local_runner.geometry.range_doppler import forward
 from local_runner.stac import footprint
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from local_runner.geometry.elevation import Heights
+    from local_runner.geometry.dem import RasterHeights
     from local_runner.geometry.radar_grid import RadarGrid
     from local_runner.products.sentinel1_slc.annotation import Annotation
     from local_runner.stac.footprint import Ring
@@ -30,39 +32,67 @@ if TYPE_CHECKING:
     Box = Sequence[float]
     Floats = NDArray[np.float64]
 
-CELLS: Final = 150
-"""Cells along each side of the raster that stands for the geolocation grid, whose points are 4 to 20 km apart."""
+CELLS: Final = 600
+"""Cells along each side of the raster that stands for the geolocation grid: of 0.5 km, the points being 4 to 20 km apart."""
 MARGIN_DEG: Final = 0.5
 """Around the points: more than relief displaces the ground."""
+_FAR: Final = 4
+"""How often the diagonal of the box the border is moved away, so that what is between covers the box."""
 _TOLERANCE: Final = 1e-9
 """Of the borders of triangles, in degrees and as a share."""
-_STEPS: Final = 4
-"""Of the fixed point of position and height, for ground as smooth as the geolocation grid tells it."""
 
 
 @lru_cache(maxsize=64)
 def of_annotation(annotation: Annotation) -> HeightGrid:
-    """Heights of the geolocation grid, linear between its points and from its border to the corners of a wider box.
+    """Heights of the geolocation grid, linear between its points, and as at its border beyond it, where the image may go on.
 
-    The corners have the height of the nearest point, so that heights go on beyond the grid, which ends with the image.
+    Raises `DataCorrupt` unless each of its lines has the same number of points.
     """
-    from scipy.spatial import Delaunay  # noqa: PLC0415  (takes long, for whoever opens any product)
-
     points = annotation.geolocation
     middle = float(points.longitude[0])
     longitude = middle + (points.longitude - middle + 180) % 360 - 180
-    known = np.stack((points.latitude, longitude), axis=-1)
-    low, high = known.min(axis=0) - MARGIN_DEG, known.max(axis=0) + MARGIN_DEG
-    corners = np.array([(lat, lon) for lat in (low[0], high[0]) for lon in (low[1], high[1])])
-    nearest = np.linalg.norm(corners[:, None] - known, axis=-1).argmin(axis=1)
-    places = np.concatenate((known, corners))
-    values = np.concatenate((points.height, points.height[nearest]))
+    lines = lines_of(annotation)
+    known = np.stack((points.latitude, longitude), axis=-1)[lines]
+    low, high = known.min(axis=(0, 1)) - MARGIN_DEG, known.max(axis=(0, 1)) + MARGIN_DEG
+    places, values = known, points.height[lines]
+    for axis in (0, 1):
+        places, values = _widened(places, axis, _FAR * float(np.linalg.norm(high - low))), _repeated(values, axis)
     rows, columns = (np.linspace(start, end, CELLS)[1:-1] for start, end in zip(low, high, strict=True))
-    triangles = Delaunay(places).simplices
-    heights = _interpolated(places[triangles], values[triangles], rows, columns)
+    heights = _interpolated(_triangles(places), _triangles(values), rows, columns)
     steps = rows[1] - rows[0], columns[1] - columns[0]
     lattice = Lattice("EPSG:4326", middle, float(columns[0]), float(rows[0]), float(steps[1]), float(steps[0]))
     return HeightGrid(heights.astype(np.float32), lattice)
+
+
+def lines_of(annotation: Annotation) -> NDArray[np.intp]:
+    """Indices (lines, samples) of the points of the geolocation grid, by time and by slant range."""
+    points = annotation.geolocation
+    ordered = np.lexsort((points.slant_range_time_s, points.line))
+    _, counts = np.unique(points.line, return_counts=True)
+    if counts.size < 2 or counts[0] < 2 or (counts != counts[0]).any():
+        must = f"geolocationGridPointList of {annotation.path} must have two lines or more of as many points each"
+        raise DataError("DataCorrupt", must, got=counts.tolist(), do="Download the product again")
+    lines = ordered.reshape(counts.size, -1)
+    return lines[np.argsort(points.time[lines[:, 0]], kind="stable")]
+
+
+def _widened(places: Floats, axis: int, far: float) -> Floats:
+    """Places (lines, samples, 2) with the border at both ends of an axis once more, moved away by `far` degrees."""
+    first, last = np.take(places, [0], axis), np.take(places, [-1], axis)
+    along = (last - first).mean(axis=(0, 1))
+    step = far * along / np.linalg.norm(along)
+    return np.concatenate((first - step, places, last + step), axis)
+
+
+def _repeated(values: Floats, axis: int) -> Floats:
+    return np.concatenate((np.take(values, [0], axis), values, np.take(values, [-1], axis)), axis)
+
+
+def _triangles(of: Floats) -> Floats:
+    """Corners of two triangles for each mesh of a grid (lines, samples, ...): (n, 3, ...)."""
+    a, b, c, d = of[:-1, :-1], of[:-1, 1:], of[1:, :-1], of[1:, 1:]
+    both = np.stack((np.stack((a, b, c), axis=2), np.stack((d, b, c), axis=2)))
+    return both.reshape(-1, *both.shape[3:])
 
 
 def _interpolated(corners: Floats, values: Floats, rows: Floats, columns: Floats) -> Floats:
@@ -89,14 +119,26 @@ def _interpolated(corners: Floats, values: Floats, rows: Floats, columns: Floats
     return found
 
 
-def on_ground(
-    grid: RadarGrid, heights: HeightGrid, line: NDArray[np.float64], sample: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Latitude, longitude (degrees) and height (m) of pixels on smooth ground, broadcast."""
-    height = np.zeros(np.broadcast_shapes(line.shape, sample.shape))
-    for _ in range(_STEPS):
-        latitude, longitude = forward(grid, line, sample, height)
-        height = heights.at(latitude, longitude)
+def on_ground(grid: RadarGrid, annotation: Annotation, line: Floats, sample: Floats) -> tuple[Floats, Floats, Floats]:
+    """Latitude, longitude (degrees) and height (m) of pixels (n,), with heights linear between the geolocation points.
+
+    Raises `DataCorrupt` where there is no such ground.
+    """
+    points, lines = annotation.geolocation, lines_of(annotation)
+    time_s = (points.time[lines[:, 0]] - grid.first_line_time) / np.timedelta64(1, "s")
+    known = SPEED_OF_LIGHT_M_S / 2 * points.slant_range_time_s[lines], points.height[lines]
+    wanted = grid.slant_range_m(sample)
+    across = np.stack([np.interp(wanted, *of_line) for of_line in zip(*known, strict=True)])
+    place = np.interp(grid.time_s(line), time_s, np.arange(time_s.size))
+    before, column = np.minimum(place.astype(int), time_s.size - 2), np.arange(place.size)
+    share = place - before
+    height = (1 - share) * across[before, column] + share * across[before + 1, column]
+    latitude, longitude = forward(grid, line, sample, height)
+    if not np.isfinite(latitude).all():
+        must = f"orbitList, slantRangeTime and geolocationGrid of {annotation.path} must place the image on the ground"
+        raise DataError(
+            "DataCorrupt", must, got="a slant range that does not reach it", do="Download the product again"
+        )
     return latitude, longitude, height
 
 
@@ -110,19 +152,31 @@ def outline(grid: RadarGrid, annotation: Annotation, index: int) -> Ring | None:
     left, right = int(burst.first_valid[valid].min()), int(burst.last_valid.max())
     line = first + np.array(footprint.sample_positions(last - first + 1), float)
     sample = left + np.array(footprint.sample_positions(right - left + 1), float)
-    latitude, longitude, _ = on_ground(grid, of_annotation(annotation), line[:, None], sample[None, :])
+    latitude, longitude = np.full((2, line.size, sample.size), np.nan)
+    border = np.ones(latitude.shape, bool)
+    border[1:-1, 1:-1] = False
+    j, i = np.nonzero(border)
+    latitude[border], longitude[border], _ = on_ground(grid, annotation, line[j], sample[i])
     return footprint.of_samples(latitude, longitude)
 
 
-def of_dem(rasters: Sequence[Path], datum: str | None, grid: RadarGrid, annotation: Annotation, index: int) -> Heights:
-    """Heights of a DEM, which must cover the valid part of a burst; raises what `heights_of_raster` does."""
+def of_dem(
+    rasters: Sequence[Path],
+    datum: str | None,
+    grid: RadarGrid,
+    annotation: Annotation,
+    index: int,
+    gaps: str = GAPS[0],
+) -> RasterHeights:
+    """Heights of a DEM under a whole burst, of which they must cover the valid part unless `gaps` are sea.
+
+    Raises what `heights_of_raster` does.
+    """
     ring = outline(grid, annotation, index)
-    _, box = footprint.geometry_of(ring)
-    if ring is None or box is None:
+    if ring is None:
         must = f"burst {index} of {annotation.path} must have valid samples"
         raise DataError("DataCorrupt", must, do="Leave it out with --burst")
-    west, south, east, north = box
-    return heights_of_raster(rasters, datum, (west, south, east, north), ring)
+    return heights_of_raster(rasters, datum, reach(grid), ring, gaps)
 
 
 def dem_rasters(dem: str) -> list[tuple[Path, Box | None]]:

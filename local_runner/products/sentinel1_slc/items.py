@@ -29,9 +29,11 @@ if TYPE_CHECKING:
 DRIVER_NAME: Final = "sentinel1_slc"
 BURST: Final = "openeo_sar:relative_burst"
 PRIMARY: Final = "openeo_sar:primary"
+START: Final = "start_datetime"
 LINE_OFFSET: Final = "openeo_sar:line_offset"
 SAMPLE_OFFSET: Final = "openeo_sar:sample_offset"
 DATUM: Final = "openeo_sar:dem_datum"
+GAPS: Final = "openeo_sar:dem_gaps"
 ORBIT: Final = "orbit"
 DEM: Final = "dem"
 OF_PRIMARY: Final = "primary_"
@@ -43,9 +45,13 @@ _GEOD: Final = pyproj.Geod(ellps="WGS84")
 
 
 def item_of(
-    stack: str, primary: Acquisition, date: Acquisition, dem: Sequence[Path] = (), datum: str | None = None
+    stack: str,
+    primary: Acquisition,
+    date: Acquisition,
+    dem: Sequence[Path] = (),
+    told: Mapping[str, str | None] | None = None,
 ) -> pystac.Item:
-    """Item of a date of a stack. `dem`: rasters under the burst, whose heights refer to `datum`."""
+    """Item of a date of a stack. `dem`: rasters under the burst; `told`: properties that say how they are to be read."""
     properties = {
         **_of_sensor(date),
         **_of_view(date),
@@ -53,7 +59,7 @@ def item_of(
         **_of_placement(primary, date),
         PRIMARY: primary.day,
         "openeo_sar:orbit": date.orbit_file.orbit.source if date.orbit_file else "annotation",
-        **({DATUM: datum} if dem and datum else {}),
+        **{name: value for name, value in (told or {}).items() if dem and value},
     }
     assets = _assets(date) | (_of_primary(primary) if date is not primary else {})
     for count, raster in enumerate(dem, start=1):
@@ -79,7 +85,7 @@ def _of_sensor(date: Acquisition) -> dict[str, Any]:
     return {
         **(manifest.properties(first.manifest) if first.manifest else {}),
         **({} if first.measurement else {"description": _NO_PIXELS}),
-        "start_datetime": iso(date.start),
+        START: iso(date.start),
         "end_datetime": iso(end),
         "platform": f"sentinel-{date.annotation.platform[1:].lower()}",
         "constellation": "sentinel-1",
@@ -120,7 +126,7 @@ def _of_orbit(annotation: Annotation) -> dict[str, Any]:
 def _centre(date: Acquisition) -> tuple[float, float, float, float, float]:
     """Line, sample, latitude, longitude and height of the mid of a burst."""
     line, sample = date.grid.mid
-    ground = heights.on_ground(date.grid, heights.of_annotation(date.annotation), np.array([line]), np.array([sample]))
+    ground = heights.on_ground(date.grid, date.annotation, np.array([line]), np.array([sample]))
     latitude, longitude, height = (float(values[0]) for values in ground)
     return line, sample, latitude, longitude, height
 
@@ -213,8 +219,8 @@ def _orbit(date: Acquisition, prefix: str) -> dict[str, pystac.Asset]:
 
 
 def _metadata(path: Path, title: str, bands_of: Sequence[str] = ()) -> pystac.Asset:
-    packed = path.name.endswith(".gz")
-    return asset(path, "application/gzip" if packed else _XML, ["metadata"], bands=bands_of, title=title)
+    packed = {".gz": "application/gzip", ".zip": "application/zip"}.get(path.suffix, _XML)
+    return asset(path, packed, ["metadata"], bands=bands_of, title=title)
 
 
 def fields_of(primary: Acquisition) -> Mapping[str, Any]:

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import numpy as np
 
-from local_runner.errors import DataError
+from local_runner.cube import to_time
+from local_runner.errors import DataError, OpenEOError
 from local_runner.geometry.bands import View, bands
+from local_runner.geometry.coregistration import coregister
+from local_runner.geometry.elevation import GAPS
 from local_runner.products import Product
 from local_runner.products.sentinel1_slc import heights, measurement
 from local_runner.products.sentinel1_slc import items as written
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from local_runner.geometry.elevation import Heights
     from local_runner.geometry.orbit import Orbit
     from local_runner.geometry.radar_grid import RadarGrid
+    from local_runner.products.sentinel1_slc.bursts import Burst
     from local_runner.stac.walk import Found
 
 _ANNOTATION: Final = "annotation_"
@@ -39,11 +43,14 @@ def open_item(found: Found, access: Access) -> Product:
     """
     item = _Item(found, access)
     annotation, index = item.burst(item.geometry_key)
+    item.require_time(annotation.bursts[index], written.START, "datetime64[us]")
     date = annotation.grid(index, item.orbit(""))
     carrier = annotation.carrier(index, item.orbit(""))
     if item.is_secondary:
         annotation, index = item.burst(f"{written.OF_PRIMARY}annotation")
+    item.require_time(annotation.bursts[index], written.PRIMARY, "datetime64[D]")
     primary = annotation.grid(index, item.orbit(written.OF_PRIMARY)) if item.is_secondary else date
+    item.require_placed(primary, date)
     view = View(primary, date, item.heights(primary, annotation, index), carrier)
     makers: dict[str, Callable[[], da.Array]] = dict(bands(view))
     for key in found.assets:
@@ -89,13 +96,35 @@ class _Item:
         key = f"{prefix}{written.ORBIT}"
         return read_orbit_file(self.path(key)).orbit if key in self.found.assets else None
 
+    def require_time(self, burst: Burst, name: str, unit: str) -> None:
+        """Raise unless a property tells the time of the first line of a burst."""
+        given, time = self.found.properties.get(name), burst.azimuth_time.astype(unit)
+        try:
+            same = to_time(given).astype(unit) == time
+        except (TypeError, ValueError, OpenEOError):
+            same = False
+        if not same:
+            self._refuse(f"have as {name} {time}, that of its burst", given)
+
+    def require_placed(self, primary: RadarGrid, date: RadarGrid) -> None:
+        """Raise unless shape and offsets are those that follow from both grids, on which the bands of the geometry rest."""
+        shape, told = list(primary.shape), self.found.properties.get("proj:shape")
+        if told != shape:
+            self._refuse(f"have as proj:shape {shape}, that of its burst", told)
+        placed = coregister(primary, date) if self.is_secondary else None
+        expected = (placed.line_offset, placed.sample_offset) if placed else (0, 0)
+        for name, offset in zip((written.LINE_OFFSET, written.SAMPLE_OFFSET), expected, strict=True):
+            if self._offset(name) != offset:
+                self._refuse(f"have as {name} {offset}, which follows from the orbits", self._offset(name))
+
     def heights(self, primary: RadarGrid, annotation: Annotation, index: int) -> Heights:
         """Heights of the DEM, or of the geolocation grid of the primary."""
         keys = [key for key in self.found.assets if key == written.DEM or key.startswith(f"{written.DEM}_")]
         if not keys:
             return heights.of_annotation(annotation)
         rasters = [self.path(key) for key in keys]
-        return heights.of_dem(rasters, self.found.properties.get(written.DATUM), primary, annotation, index)
+        datum, gaps = (self.found.properties.get(name) for name in (written.DATUM, written.GAPS))
+        return heights.of_dem(rasters, datum, primary, annotation, index, gaps or GAPS[0])
 
     def parts(self, key: str, shape: tuple[int, int]) -> dict[str, Callable[[], da.Array]]:
         """Bands i and q of a measurement."""

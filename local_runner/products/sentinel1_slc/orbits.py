@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MARGIN_S: Final = 30.0
 """Time that an orbit file must cover before and after an image: three of its vectors."""
 _ANNOTATED: Final = (*(f"position/{axis}" for axis in "xyz"), *(f"velocity/{axis}" for axis in "xyz"))
-_OF_FILE: Final = ("X", "Y", "Z", "VX", "VY", "VZ")
+_OF_FILE: Final = tuple(f"{{*}}{name}" for name in ("X", "Y", "Z", "VX", "VY", "VZ"))
 _KINDS: Final = ("POEORB", "RESORB", "PREORB")
 """Kinds of orbit files, the most exact one first."""
 _FAR: Final = 1e8
@@ -52,7 +52,10 @@ def require_cover(orbit: Orbit, path: Path, start: np.datetime64, duration_s: fl
 
 
 def read_orbit_file(path: Path) -> OrbitFile:
-    """Orbit of an EOF file, plain or gzipped. Raises `FileNotFound`, `DataCorrupt` naming the field, `DocumentTooLarge`."""
+    """Orbit of an EOF file, plain, gzipped, or alone in a zip.
+
+    Raises `FileNotFound`, `DataCorrupt` naming the field, `DocumentTooLarge`, and what `Archive` raises.
+    """
     stat = path.stat() if path.is_file() else None
     return _read(path, stat.st_mtime_ns if stat else 0)
 
@@ -75,17 +78,17 @@ def orbit_for(files: Sequence[OrbitFile], platform: str, start: np.datetime64, d
 def _read(path: Path, changed: int) -> OrbitFile:
     del changed
     root = read_xml(path, "Earth_Explorer_File")
-    fixed = root.one("Earth_Explorer_Header/Fixed_Header")
-    mission, kind = fixed.text("Mission"), fixed.text("File_Type")
+    fixed = root.one("{*}Earth_Explorer_Header/{*}Fixed_Header")
+    mission, kind = fixed.text("{*}Mission"), fixed.text("{*}File_Type")
     source = next((name for name in _KINDS if name in kind), None)
     if source is None:
         fixed.refuse("File_Type", f"name one of {_KINDS}", kind)
-    frame = root.one("Earth_Explorer_Header/Variable_Header")
-    frame.choice("Ref_Frame", ("EARTH_FIXED",))
-    frame.choice("Time_Reference", ("UTC",))
-    entries = root.entries("Data_Block/List_of_OSVs")
+    frame = root.one("{*}Earth_Explorer_Header/{*}Variable_Header")
+    frame.choice("{*}Ref_Frame", ("EARTH_FIXED",))
+    frame.choice("{*}Time_Reference", ("UTC",))
+    entries = root.entries("{*}Data_Block/{*}List_of_OSVs")
     platform = "S1" + mission.removeprefix("Sentinel-1").upper()
-    return OrbitFile(path, platform, _orbit(entries, "UTC", _OF_FILE, source))
+    return OrbitFile(path, platform, _orbit(entries, "{*}UTC", _OF_FILE, source))
 
 
 def _orbit(entries: list[Node], time: str, fields: tuple[str, ...], source: str) -> Orbit:

@@ -19,12 +19,15 @@ from local_runner.products.sentinel1_slc import measurement
 from local_runner.products.sentinel1_slc.annotation import Annotation, read_annotation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from local_runner.products import Options
 
 _LOG: Final = logging.getLogger(__name__)
 _NAME: Final = re.compile(r"S1[A-Z]_(?:(?:IW|EW|S[1-6])_)?SLC_.*\.SAFE", re.IGNORECASE)
+_OTHER: Final = re.compile(r"S1[A-Z]_(?:WV_SLC|(?:IW|EW|WV|S[1-6])_(?:RAW|GRD[FHM]|OCN))_", re.IGNORECASE)
+"""Products of other kinds, by their names: they are known, to be refused by what they are."""
+_DO_SLC: Final = "Download the SLC of that date: GRD and OCN have no phase, RAW is not focused, WV has no bursts"
 _IMAGE: Final = re.compile(r"s1[a-z]-((?:iw|ew|s)\d)-slc-(vv|vh|hh|hv)-[a-z0-9-]+")
 _XML: Final = (".xml", ".xml.gz")
 _TIFF: Final = (".tiff", ".tif")
@@ -72,9 +75,11 @@ class Safe:
 def is_safe(path: Path) -> bool:
     """Whether a path is the folder or the zip of an SLC product."""
     if path.is_dir():
-        return bool(_NAME.fullmatch(path.name)) or any(_images(path / "annotation", _XML))
+        return bool(_NAME.fullmatch(path.name) or _OTHER.match(path.name)) or any(_images(path / "annotation", _XML))
     if path.suffix.lower() != ".zip" or not path.is_file():
         return False
+    if _OTHER.match(path.name):
+        return True
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -91,8 +96,13 @@ def stem(path: PurePath) -> str:
 def open_safe(path: Path, options: Options) -> Safe:
     """A product with the swaths and polarisations that are wanted; each annotation is read once, of pixels the header.
 
-    It may have none of them. Raises `FileNotFound` and `DataCorrupt` naming the file, and what `Archive` raises.
+    It may have none of them. Raises `FileNotFound`, `DataCorrupt` and `AccessRefused` (a link out of the folder) naming the
+    file, `FormatUnsuitable` for products of other kinds, and what `Archive` raises.
     """
+    other = _OTHER.match(path.name)
+    if other:
+        must = f"{path} must be an SLC of IW, EW or stripmap"
+        raise DataError("FormatUnsuitable", must, got=other[0].strip("_"), do=_DO_SLC)
     folder = path if path.is_dir() else _unpacked(path, options)
     annotations = _images(folder / "annotation", _XML)
     if not annotations:
@@ -146,6 +156,7 @@ def _is_wanted(name: str, options: Options) -> bool:
 
 
 def _image(folder: Path, path: Path, pixels: Path | None) -> Image:
+    _require_inside(folder, (path, pixels))
     annotation = read_annotation(path)
     named = _of(stem(path))
     if named != (annotation.swath, annotation.polarization):
@@ -154,7 +165,18 @@ def _image(folder: Path, path: Path, pixels: Path | None) -> Image:
         raise DataError("DataCorrupt", must, got=got, do="Download the product again")
     if pixels is not None:
         measurement.require_raster(pixels, annotation)
-    return Image(folder, annotation, pixels)
+    image = Image(folder, annotation, pixels)
+    _require_inside(folder, (image.manifest, image.beside("calibration"), image.beside("noise")))
+    return image
+
+
+def _require_inside(folder: Path, files: Iterable[Path | None]) -> None:
+    """Raise `AccessRefused` for a file that is a link out of the folder of its product."""
+    inside = folder.resolve()
+    for path in files:
+        if path is not None and not path.resolve().is_relative_to(inside):
+            must = f"{path} must lie in the folder of its product, and be no link out of it"
+            raise OpenEOError("AccessRefused", must, got=str(path.resolve()), do="Copy the file there")
 
 
 def _is_of_use(member: str, options: Options) -> bool:

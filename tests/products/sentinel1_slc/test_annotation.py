@@ -8,6 +8,7 @@ from local_runner.demo.safe import write_safe
 from local_runner.demo.safe_xml import FREQUENCY_HZ, LINE_INTERVAL_S, terrain
 from local_runner.geometry.range_doppler import backward
 from local_runner.products.sentinel1_slc.annotation import read_annotation
+from local_runner.products.sentinel1_slc.burst_id import ORBIT_S
 from tests.products.sentinel1_slc import edits
 from tests.products.sentinel1_slc.real import each_annotation
 
@@ -99,6 +100,24 @@ def test_gzipped_annotation(made):
 def test_ids_are_computed_where_none_is_annotated(tmp_path, product):
     bare = read_annotation(edits.annotation(write_safe(tmp_path, replace(product, has_ids=False))))
     assert [burst.burst_id for burst in bare.bursts] == [249_435, 249_436]
+
+
+@pytest.mark.parametrize("platform", ["S1B", "S1C", "S1D", "S1E"])
+def test_annotated_ids_tell_the_relative_orbit_of_any_satellite(made, platform):
+    edits.replace(made.path, "<missionId>S1A", f"<missionId>{platform}")
+    found = read_annotation(made.path)
+    assert (found.platform, found.relative_orbit) == (platform, 117)
+    assert [burst.burst_id for burst in found.bursts] == [249_435, 249_436]
+
+
+@pytest.mark.parametrize("has_ids", [False, True])
+def test_node_of_the_orbit_before(tmp_path, product, has_ids):
+    """Some products tell the ascending node of the orbit before that in which they start."""
+    path = edits.annotation(write_safe(tmp_path, replace(product, has_ids=has_ids)))
+    earlier = product.flight.node_time - np.timedelta64(round(ORBIT_S * 1e6), "us")
+    edits.replace(path, "<ascendingNodeTime>[^<]*", f"<ascendingNodeTime>{earlier}")
+    found = read_annotation(path)
+    assert ([burst.burst_id for burst in found.bursts], found.relative_orbit) == ([249_435, 249_436], 117)
 
 
 def test_stripmap_is_one_burst_without_carrier(tmp_path, product):

@@ -42,6 +42,14 @@ ORBIT = "product/generalAnnotation/orbitList"
         ("<productType>SLC", "<productType>GRD", r"product/adsHeader/productType of .* must be one of \('SLC',\)"),
         ("<linesPerBurst>24", "<linesPerBurst>25", rf"{ID}/burst\[1\]/firstValidSample of .* must have 25 numbers"),
         (r"<dcEstimateList.*</dcEstimateList>", "", r"product/dopplerCentroid/dcEstimateList of .* must be there once"),
+        ("<missionId>S1A", "<missionId>../x", r"product/adsHeader/missionId of .* must be a name like S1A"),
+        ('"24">-1 -1 3', '"24">-1 -1 0_3', rf"{ID}/burst\[1\]/firstValidSample of .* must be a list of numbers"),
+        (
+            r"(</azimuthFmRate>.*?FmRatePolynomial count=.3.>)[^<]*",
+            r"\1 0 0 0",
+            r"azimuthFmRateList and dcEstimateList of .* burst 0 \(.*fm_rate must be",
+        ),
+        (r"(<azimuthSteeringRate>)[^<]*", r"\g<1>0", r".*/azimuthSteeringRate of .* must be a number from 0\.1 to 10"),
         ("<sensingTime>[^<]*", "<sensingTime>soon", rf"{ID}/burst\[1\]/sensingTime of .* must be a time like"),
     ],
 )

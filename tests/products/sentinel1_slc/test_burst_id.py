@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from local_runner.products.sentinel1_slc.annotation import read_annotation
-from local_runner.products.sentinel1_slc.burst_id import burst_id, relative_orbit, relative_orbit_of
+from local_runner.products.sentinel1_slc.burst_id import ORBIT_S, burst_id, node_before, orbit_of, relative_orbit
 from tests.products.sentinel1_slc.real import each_annotation
 
 NODE = np.datetime64("2024-08-09T17:00:00", "us")
@@ -39,9 +39,46 @@ def test_relative_orbit(platform, absolute, relative):
     assert relative_orbit(platform, absolute) == relative
 
 
-@pytest.mark.parametrize(("number", "relative"), [(249_435, 117), (110_431, 52), (1, 1), (375_887, 175)])
-def test_relative_orbit_of_burst(number, relative):
-    assert relative_orbit_of(number, "IW") == relative
+@pytest.mark.parametrize(("absolute", "relative"), [(1_681, 110), (8_018, 147), (8_019, 46)])
+def test_relative_orbit_of_sentinel_1c_before_and_after_it_was_moved(absolute, relative):
+    assert relative_orbit("S1C", absolute) == relative
+
+
+def test_relative_orbit_of_sentinel_1d():
+    assert relative_orbit("S1D", 2_389) == 73
+
+
+@each_annotation
+def test_orbit_of_an_annotated_id(path):
+    found = read_annotation(path)
+    node = found.ascending_node_time
+    orbits = {orbit_of(b.burst_id, found.swath, b.sensing_time, node) for b in found.bursts}
+    assert orbits == {relative_orbit(found.platform, found.absolute_orbit)}
+
+
+@pytest.mark.parametrize(
+    ("swath", "node", "sensed", "orbit", "number"),
+    [
+        ("IW2", "2023-04-22T17:03:10.235250", "2023-04-22T18:46:39.515927", 16, 32_322),
+        ("EW5", "2022-10-10T14:02:11.848637", "2022-10-10T14:32:29.345783", 159, 308_684),
+    ],
+)
+def test_orbit_of_ids_that_asf_publishes(swath, node, sensed, orbit, number):
+    """The first of them is in a product that tells the node of the orbit before."""
+    node, sensed = np.datetime64(node, "us"), np.datetime64(sensed, "us")
+    before = node_before(node, sensed)
+    assert orbit_of(number, swath, sensed, before) == orbit
+    assert burst_id(swath, sensed, before, orbit) == (number if swath == "IW2" else None)
+
+
+def test_ids_go_on_where_a_product_crosses_the_node():
+    orbit = np.timedelta64(round(ORBIT_S * 1e6), "us")
+    times = NODE + orbit + np.arange(-3, 4) * np.timedelta64(2_758_273, "us")
+    node = node_before(NODE, times[0])
+    ids = [burst_id("IW2", time, node, 16) for time in times]
+    assert node == NODE
+    assert np.diff(ids).tolist() == [1] * 6
+    assert {orbit_of(number, "IW2", time, node) for number, time in zip(ids, times, strict=True)} == {16}
 
 
 def test_ids_count_the_cycles_of_the_beam():

@@ -1,3 +1,5 @@
+import gzip
+import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -23,6 +25,31 @@ def test_orbit_of_a_file_is_that_of_the_annotation(tmp_path, product, start):
     assert (found.platform, found.orbit.source) == ("S1A", "POEORB")
     here, there = (orbit.since(start).at(np.array([1.0]))[0] for orbit in (annotation.orbit, found.orbit))
     np.testing.assert_allclose(here, there, atol=0.01)
+
+
+@pytest.mark.parametrize("ending", [".zip", ".gz"])
+def test_packed_file(tmp_path, product, ending):
+    path = write_orbit_file(tmp_path, product)
+    packed = path.with_name(path.name + ending)
+    if ending == ".zip":
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.write(path, path.name)
+    else:
+        packed.write_bytes(gzip.compress(path.read_bytes()))
+    plain, found = (read_orbit_file(each).orbit for each in (path, packed))
+    np.testing.assert_array_equal(found.position_m, plain.position_m)
+
+
+def test_file_as_the_ground_segment_writes_it(tmp_path, product):
+    """With a namespace, a time in three scales, and signed numbers with their units."""
+    path = write_orbit_file(tmp_path, product)
+    plain = read_orbit_file(path).orbit
+    edits.replace(path, "<Earth_Explorer_File>", '<Earth_Explorer_File xmlns="http://eop-cfi.esa.int/CFI">')
+    edits.replace(path, "<List_of_OSVs", '<List_of_OSVs xmlns:x="y"')
+    edits.replace(path, r"<UTC>UTC=([^<]*)", r"<TAI>TAI=\1</TAI><UTC>UTC=\1", count=0)
+    edits.replace(path, r"<(V?[XYZ])>(-?)", lambda m: f"<{m[1]} unit='m'>{m[2] or '+'}", count=0)
+    renamed = path.rename(path.with_name("namespace.EOF"))
+    np.testing.assert_array_equal(read_orbit_file(renamed).orbit.position_m, plain.position_m)
 
 
 def test_the_file_of_the_date_is_chosen(tmp_path, product, start):

@@ -177,3 +177,40 @@ def test_single_bursts_that_are_not_the_same(tmp_path, product, refuse):
     refuse(
         safes, OpenEOError, r"^BurstsDiffer: Passes of one track must share bursts; .*_249435_.* none with .*_249436_"
     )
+
+
+@pytest.mark.parametrize("kind", ["IW_GRDH_1SDV", "IW_RAW__0SDV", "IW_OCN__2SDV", "WV_SLC__1SSV"])
+@pytest.mark.parametrize("ending", [".SAFE", ".zip", ".SAFE.zip"])
+def test_products_of_other_kinds_are_told_apart(tmp_path, refuse, kind, ending):
+    path = tmp_path / f"S1A_{kind}_20240809T170730_20240809T170755_055139_06B8A7_0000{ending}"
+    path.mkdir() if ending == ".SAFE" else path.write_bytes(b"")
+    name = f"S1A_{kind.rsplit('_', 1)[0].strip('_')}"
+    refuse(
+        [path], DataError, rf"^FormatUnsuitable: .*{kind}.* must be an SLC of IW, EW or stripmap, instead got '{name}'"
+    )
+
+
+@pytest.mark.parametrize("which", ["annotation", "measurement"])
+def test_links_out_of_the_product(tmp_path, product, refuse, which):
+    path = getattr(edits, which)(write_safe(tmp_path, product))
+    path.rename(tmp_path / "secret")
+    path.symlink_to(tmp_path / "secret")
+    match = rf"^AccessRefused: .*{path.name} must lie in the folder of its product, .* instead got '.*/secret'"
+    refuse([path.parents[1]], OpenEOError, match)
+
+
+def test_manifest_that_is_a_link_out_of_the_product(tmp_path, product, refuse):
+    safe = write_safe(tmp_path, product)
+    (safe / "manifest.safe").rename(tmp_path / "secret")
+    (safe / "manifest.safe").symlink_to(tmp_path / "secret")
+    refuse([safe], OpenEOError, r"^AccessRefused: .*manifest\.safe must lie in the folder of its product")
+
+
+def test_range_that_does_not_reach_the_ground(tmp_path, product, refuse):
+    safe = write_safe(tmp_path, product)
+    edits.replace(edits.annotation(safe), "<slantRangeTime>0.005644353<", "<slantRangeTime>0.09<")
+    refuse(
+        [safe],
+        DataError,
+        r"^DataCorrupt: orbitList, slantRangeTime and geolocationGrid of .*\.xml must place the image",
+    )
