@@ -14,6 +14,7 @@ from local_runner import catalog, parameters
 from local_runner.access import Access, locate
 from local_runner.execution import Execution
 from local_runner.jobs import assemble
+from local_runner.jobs.coregistered import warn_if_placed
 from local_runner.process_graph import require_graph
 from local_runner.profiles import load_profile
 
@@ -61,6 +62,7 @@ def prepare(
     for address in addresses.values():
         access = access.naming(address)
     located = {name: locate(address) for name, address in addresses.items()}
+    warn_if_placed(definition, located, access)
     code, step = assemble.target_grid(geocode, resolution)
     nodes = assemble.assemble(definition, values, located, geocode=code, resolution=step, file_format=file_format)
     execution = Execution(

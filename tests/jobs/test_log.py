@@ -48,7 +48,8 @@ def test_log_tells_what_was_run_and_that_it_finished(result):
 def test_log_has_a_line_per_node_and_stage(result):
     lines = lines_of(result.folder)
     nodes = [line["node"] for line in lines if line["event"] == "node"]
-    assert nodes == ["load_data", "slc_coherence/coherence", "slc_coherence", "save"]
+    assert nodes[0] == "load_data"
+    assert nodes[-3:] == ["slc_coherence/coherence", "slc_coherence", "save"]
     stages = {line["stage"]: line["count"] for line in lines if line["event"] == "stage"}
     assert stages == {"compute": 1, "write": 3, "check": 3}
     assert all(line["seconds"] >= 0 for line in lines if line["event"] in ("node", "stage"))

@@ -33,7 +33,9 @@ def axes(plan, path):
 class TestOfTheCollection:
     def test_nodes_have_paths_in_the_order_of_calls(self, stack):
         paths = [node.path for node in coherence(stack).nodes]
-        assert paths == ["load_data", "slc_coherence", "slc_coherence/coherence", "save"]
+        assert paths[:2] == ["load_data", "slc_coherence"]
+        assert paths[-2:] == ["slc_coherence/coherence", "save"]
+        assert all(path.startswith("slc_coherence/") for path in paths[2:-1])
 
     def test_labels_shape_and_chunks(self, stack):
         loaded, result = (axes(coherence(stack), path) for path in ("load_data", "slc_coherence/coherence"))
@@ -218,7 +220,6 @@ class TestExitCode:
     @pytest.mark.parametrize(
         ("parameters", "message"),
         [
-            ({"polarization": "VH"}, r"bands must hold i_VH, instead got \['i_VV', 'q_VV', "),
             (
                 {"pairs": [[DAYS[0], "2023-01-01"]]},
                 r"The pairs .* must have dates of its cube, instead got '2023-01-01'",

@@ -57,6 +57,7 @@ def test_materialised_bands_are_those_of_the_driver(made):
         assert told[name] == properties(made)["20240821"][name]
 
 
+@pytest.mark.filterwarnings("ignore:slc_coherence needs coregistered images")
 def test_baseline_of_a_pair_of_secondaries(made, tmp_path):
     """What a run tells of a pair is the difference of what the driver tells of its dates."""
     told = properties(made)
@@ -79,6 +80,7 @@ def origins(document, rel):
     ]
 
 
+@pytest.mark.filterwarnings("ignore:slc_coherence needs coregistered images")
 @pytest.mark.parametrize("materialised", [False, True])
 def test_lineage_of_a_geocoded_pair_leads_to_the_manifests(materialised, made, safes, tmp_path):
     """Over the items of the catalogue, also after catalogue and result have moved together."""
