@@ -9,7 +9,7 @@ format mean.
 from __future__ import annotations
 
 import math
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -38,6 +38,8 @@ ROWS: Final = 256
 """Rows of a chunk, unless told otherwise."""
 MAX_VALUES: Final = 1_000_000
 """Most values of a data set that is read whole, as metadata are."""
+_LONG_VALUE: Final = 64
+"""Bytes of a value above which it counts as several: a fixed text may be as long as its type says, without any there."""
 MEDIA_TYPE: Final = "application/x-hdf5"
 _FILTERS: Final = frozenset((1, 2, 3, 4))
 """Deflate, shuffle, Fletcher's checksum, szip: built in."""
@@ -82,14 +84,16 @@ def names(path: Path) -> frozenset[str]:
     try:
         if not path.is_file() or not is_hdf5(path):
             return frozenset()
-        require_sound(path, "HDF5")
         key = _key(path)
-        if key not in _names:
+    except OSError:
+        return frozenset()
+    if key not in _names:
+        _names[key] = frozenset()
+        with suppress(OSError, OpenEOError):
+            require_sound(path, "HDF5")
             with opened(path) as file:
                 _names[key] = frozenset(name for name, _, _ in links(file))
-        return _names[key]
-    except (OSError, OpenEOError):
-        return frozenset()
+    return _names[key]
 
 
 @contextmanager
@@ -117,13 +121,23 @@ def guarded(path: Path, kind: str = "HDF5") -> Iterator[Any]:
 def opened(path: Path, kind: str = "HDF5") -> Iterator[Any]:
     """A file that has been judged before, open under the lock; errors of HDF5 become `DataCorrupt`."""
     try:
-        with LOCK, h5py.File(path, "r", locking=False) as file:
+        with LOCK, _file(path) as file:
             yield file
     except OpenEOError:
         raise
     except (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         must = f"{path} must be a whole, readable {kind} file ({error})"
         raise DataError("DataCorrupt", must, do="Make or download the file again") from error
+
+
+def _file(path: Path) -> Any:
+    """A file without a lock on it, which not every disk allows; with one where this process has it open like that."""
+    try:
+        return h5py.File(path, "r", locking=False)
+    except OSError as error:
+        if "locking flag" not in str(error):
+            raise
+        return h5py.File(path, "r", locking="best-effort")
 
 
 def has(file: Any, name: str) -> bool:
@@ -144,9 +158,12 @@ def dataset(file: Any, name: str) -> Any:
 def values(file: Any, name: str) -> NDArray[Any]:
     """A data set of at most `MAX_VALUES` values as it is stored, any number of dims, read now."""
     data = dataset(file, name)
-    if data.size is None or data.size > MAX_VALUES:
+    if data.size is None or data.size * max(1, data.dtype.itemsize // _LONG_VALUE) > MAX_VALUES:
         must = f"{name!r} in {file.filename} must have at most {MAX_VALUES} values"
-        raise LimitExceededError("ArrayTooLarge", must, got=data.shape)
+        raise LimitExceededError("ArrayTooLarge", must, got=(data.shape, str(data.dtype)))
+    if data.dtype.kind == "O" and data.size > 1:  # each may be as long as the file
+        must = f"{name!r} in {file.filename} must be one text, or numbers"
+        raise DataError("DataCorrupt", must, got=data.shape)
     judge(data)
     return np.asarray(data[()])
 
@@ -170,23 +187,6 @@ def text(file: Any, name: str) -> str:
         must = f"{name!r} in {file.filename} must be one text"
         raise DataError("DataCorrupt", must, got=found.shape if found.size > 1 else found.tolist())
     return value.strip("\0 ")
-
-
-def attribute(thing: Any, name: str) -> str:
-    """An attribute of a file, group or data set as text, empty where there is none."""
-    value = next(iter(np.ravel(thing.attrs.get(name, ""))), "")
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-
-
-def attribute_number(thing: Any, name: str, default: float) -> float:
-    """An attribute as a number."""
-    return float(np.ravel(thing.attrs[name])[0]) if name in thing.attrs else default
-
-
-def fill_values(data: Any) -> tuple[float, ...]:
-    """What `_FillValue` and `missing_value` of a data set name, without NaN."""
-    given = [attribute_number(data, key, math.nan) for key in ("_FillValue", "missing_value")]
-    return tuple(dict.fromkeys(value for value in given if not math.isnan(value)))
 
 
 def judge(data: Any, rows: int = 0) -> None:

@@ -22,18 +22,19 @@ def links(file: Any) -> Iterator[tuple[str, str, Any]]:
 
     Only hard links are followed, each thing once; what other links lead to is None.
     """
-    waiting, seen = [("", file)], {_address(file)}
+    waiting, seen, count = [("", file)], {_address(file)}, 0
     while waiting:
         prefix, group = waiting.pop()
         for name in group:
+            count += 1
+            if count > MAX_OBJECTS:
+                raise LimitExceededError("ArrayTooLarge", f"{file.filename} must have at most {MAX_OBJECTS} objects")
             kind = _kind_of_link(group, name)
             thing = group[name] if kind == "HardLink" else None
             yield f"{prefix}{name}", kind, thing
             if thing is None or _address(thing) in seen:
                 continue
             seen.add(_address(thing))
-            if len(seen) > MAX_OBJECTS:
-                raise LimitExceededError("ArrayTooLarge", f"{file.filename} must have at most {MAX_OBJECTS} objects")
             if isinstance(thing, h5py.Group):
                 waiting.append((f"{prefix}{name}/", thing))
 

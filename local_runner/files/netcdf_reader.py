@@ -16,7 +16,7 @@ import xarray as xr
 from local_runner.cube import T, X, Y, parse_crs
 from local_runner.errors import DataError, LimitExceededError, OpenEOError
 from local_runner.files import hdf5
-from local_runner.files.hdf5 import attribute
+from local_runner.files.hdf5_attributes import attribute, attribute_number, fill_values
 from local_runner.files.raster import ROWS
 
 if TYPE_CHECKING:
@@ -123,11 +123,11 @@ def _variable(path: Path, data: Any) -> Variable:
     if data.dtype.kind not in "fiu":
         must = f"{path} must hold real numbers in {name!r}"
         raise OpenEOError("FormatUnsuitable", must, got=str(data.dtype), do="Write i and q as two variables")
-    if hdf5.attribute_number(data, "scale_factor", 1.0) != 1.0 or hdf5.attribute_number(data, "add_offset", 0.0) != 0.0:
+    if attribute_number(data, "scale_factor", 1.0) != 1.0 or attribute_number(data, "add_offset", 0.0) != 0.0:
         must = f"{path} must hold {name!r} as it is, without scale_factor and add_offset"
         raise OpenEOError("FormatUnsuitable", must, do="Unpack it, e.g. by ncpdq -U")
     mapping = attribute(data, "grid_mapping").partition(":")[0]
-    return Variable(name, data.ndim == 3, mapping, hdf5.fill_values(data))
+    return Variable(name, data.ndim == 3, mapping, fill_values(data))
 
 
 def _chunk_rows(data: Any) -> int:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pystac
+from affine import Affine
 
 from local_runner.cube import parse_crs, to_time
 from local_runner.errors import DataError, OpenEOError
 from local_runner.files import hdf5
+from local_runner.products import _items
 from local_runner.stac import grid as grids
 from local_runner.stac.grid import Grid
 
@@ -45,21 +47,10 @@ def crs_of(file: Any, name: str, given: int | str) -> CRS:
 
 
 def projection(grid: Grid) -> dict[str, Any]:
-    """Fields `proj:*` of an item: shape, and in map geometry code, box and transform, which are those of the edges."""
-    shape = [int(grid.y.size), int(grid.x.size)]
-    if grid.crs is None:
-        return {"proj:code": None, "proj:shape": shape}
+    """Fields `proj:*` of an item on a grid."""
     dx, dy = steps(grid)
     west, north = float(grid.x[0]) - dx / 2, float(grid.y[0]) - dy / 2
-    xs, ys = sorted((west, west + dx * shape[1])), sorted((north, north + dy * shape[0]))
-    authority = grid.crs.to_authority()
-    code = {"proj:code": ":".join(authority)} if authority else {"proj:code": None, "proj:wkt2": grid.crs.to_wkt()}
-    return {
-        **code,
-        "proj:shape": shape,
-        "proj:bbox": [xs[0], ys[0], xs[1], ys[1]],
-        "proj:transform": [dx, 0.0, west, 0.0, dy, north],
-    }
+    return _items.projection((grid.y.size, grid.x.size), grid.crs, Affine(dx, 0, west, 0, dy, north))
 
 
 def steps(grid: Grid) -> tuple[float, float]:

@@ -7,8 +7,10 @@ rows of latitude and longitude are.
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -33,7 +35,6 @@ from local_runner.stac.walk import Found
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     import pystac
     from numpy.typing import NDArray
@@ -46,6 +47,10 @@ DATETIME_SOURCE: Final = "openeo_sar:datetime_source"
 """Property of an item: where its time comes from, if not from what the product says."""
 _LEFT_OVER: Final = (".", "tmp_sec")
 """How names begin of files that are no data: hidden ones, and what `insar_preprocessing` leaves behind."""
+
+
+_MOST_BLOCKS: Final = 200_000
+"""Blocks of a file whose places are asked for, a microsecond or several each."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +85,14 @@ def header_of(path: Path) -> Header:
 
     Raises `AccessRefused`, `FileNotFound`, `DataCorrupt`, `FormatUnsuitable`, `ArrayTooLarge`.
     """
-    folder, target = path.parent.resolve(), path.resolve()
+    folder, target = path.parent.resolve(), Path(os.path.realpath(path))  # `resolve` stops at a link to itself
     if not target.is_relative_to(folder):
         do = "Copy it into the folder, or name the folder that it lies in"
         raise OpenEOError("AccessRefused", f"{path} must lie in its folder", got=str(target), do=do)
     header = read_header(Access(roots=(folder,)).open_path(path))
+    if not all(map(math.isfinite, header.transform)):
+        must = f"{path} must have a grid of finite numbers"
+        raise DataError("DataCorrupt", must, got=tuple(header.transform)[:6], do="Repair its georeference")
     _require_whole(header)
     return header
 
@@ -127,23 +135,6 @@ def require_different(rasters: Sequence[Raster]) -> None:
             known[band] = raster
 
 
-def projection(raster: Raster) -> dict[str, Any]:
-    """Fields `proj:*` of an item: code null and the shape in radar geometry."""
-    (height, width), crs, transform = raster.header.shape, raster.grid.crs, raster.header.transform
-    if crs is None:
-        return {"proj:code": None, "proj:shape": [height, width]}
-    xs, ys = zip(transform * (0, 0), transform * (width, height), strict=True)
-    authority = crs.to_authority()
-    code = {"proj:code": ":".join(authority)} if authority else {"proj:code": None, "proj:wkt2": crs.to_wkt()}
-    box = [float(edge) for edge in (min(xs), min(ys), max(xs), max(ys))]
-    return {
-        **code,
-        "proj:shape": [height, width],
-        "proj:bbox": box,
-        "proj:transform": [float(number) for number in tuple(transform)[:6]],
-    }
-
-
 def outline(rasters: Sequence[Raster]) -> Ring | None:
     """Footprint of rasters of one grid: that of the grid, or in radar geometry that of their latitude and longitude.
 
@@ -152,7 +143,7 @@ def outline(rasters: Sequence[Raster]) -> Ring | None:
     """
     grid = rasters[0].grid
     if grid.crs is not None:
-        return footprint.of_grid(grid.x, grid.y, grid.crs)
+        return _items.outline(rasters[0].path, grid)
     places = {band: (raster, number) for raster in rasters for number, band in enumerate(raster.bands, start=1)}
     latitude, longitude = (
         next((places[name] for name in names if name in places), None) for names in (LATITUDE, LONGITUDE)
@@ -169,7 +160,9 @@ def item(
     assets: dict[str, pystac.Asset] = {}
     for raster in rasters:
         assets[raster.key if raster.key not in assets else raster.path.name] = _asset(raster)
-    made = _items.item(name, time, ring, {**properties, **projection(rasters[0])}, assets)
+    grid, header = rasters[0].grid, rasters[0].header
+    projection = _items.projection(header.shape, grid.crs, header.transform)
+    made = _items.item(name, time, ring, {**properties, **projection}, assets)
     require_few(Found({"id": name, "assets": dict.fromkeys(assets, True)}, ""))
     return made
 
@@ -244,9 +237,14 @@ def _require_whole(header: Header) -> None:
 
 
 def _end(file: Any, band: int) -> int:
-    """Where the last block of a band ends, in bytes; blocks that are not stored count as nothing."""
+    """Where the last block of a band ends, in bytes; blocks that are not stored count as nothing.
+
+    Of very many blocks some rows are looked at, and the last: files are written from the first to the last.
+    """
     rows, columns = file.block_shapes[band - 1]
-    blocks = ((i, j) for j in range(-(-file.height // rows)) for i in range(-(-file.width // columns)))
+    down, across = -(-file.height // rows), -(-file.width // columns)
+    step = -(-down * across * file.count // _MOST_BLOCKS)
+    blocks = ((i, j) for j in range(down - 1, -1, -step) for i in range(across))
     ends = (
         sum(int(file.get_tag_item(f"BLOCK_{what}_{i}_{j}", "TIFF", bidx=band) or 0) for what in ("OFFSET", "SIZE"))
         for i, j in blocks

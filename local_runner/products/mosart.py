@@ -18,6 +18,7 @@ import numpy as np
 
 from local_runner.errors import DataError
 from local_runner.files import hdf5
+from local_runner.files.hdf5_attributes import fill_values
 from local_runner.products import _hdf5, _items
 from local_runner.products._driver import Options, Product, Stack
 from local_runner.stac import footprint
@@ -112,7 +113,7 @@ def _read_header(path: Path) -> _Header:
         for name in (*days, *static.values()):
             data = _hdf5.require_shape(file, name, grid)
             _hdf5.require_real(file, data)
-            nodata[name] = hdf5.fill_values(data)
+            nodata[name] = fill_values(data)
         return _Header(path, (height, width), days, static, nodata)
 
 

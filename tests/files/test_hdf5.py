@@ -2,12 +2,14 @@ import threading
 
 import dask
 import h5py
+import netCDF4
 import numpy as np
 import pytest
 
 from local_runner.errors import DataError, LimitExceededError, OpenEOError
-from local_runner.files import hdf5, netcdf_probe
+from local_runner.files import hdf5, hdf5_links, netcdf_probe
 from local_runner.files.hdf5 import Rows, open_rows
+from local_runner.files.hdf5_attributes import attribute, fill_values
 from tests.products import traps
 
 
@@ -41,7 +43,7 @@ def test_planes_of_nested_groups_come_back_as_they_are_stored(path):
 
 def test_float32_has_nan_for_nodata(path):
     with hdf5.guarded(path) as file:
-        nodata = hdf5.fill_values(hdf5.dataset(file, "g/n"))
+        nodata = fill_values(hdf5.dataset(file, "g/n"))
     found = open_rows(Rows(path, "g/n", nodata=nodata)).compute()
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found.ravel(), [*range(7), np.nan, *range(8, 48)])
@@ -161,6 +163,92 @@ def test_sizes_and_filters_are_judged(tmp_path):
         pytest.raises(LimitExceededError, match=r"^ArrayTooLarge: 'long' in .*a.h5 must have at most 1000000 values"),
     ):
         hdf5.values(file, "long")
+
+
+def test_values_are_judged_by_their_bytes_too(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("long", (1,), "S1000000000", chunks=(1,))
+        file.create_dataset("small planes", (500_000, 1, 1), "S1000000", chunks=(1, 1, 1))
+        file["texts"] = ["a", "b"]
+    for name in ("long", "small planes"):
+        with (
+            hdf5.guarded(path) as file,
+            pytest.raises(LimitExceededError, match=rf"^ArrayTooLarge: '{name}' in .*a.h5 must have at most"),
+        ):
+            hdf5.values(file, name)
+    must = r"^DataCorrupt: 'texts' in .*a.h5 must be one text, or numbers, instead got \(2,\)"
+    with hdf5.guarded(path) as file, pytest.raises(DataError, match=must):
+        hdf5.values(file, "texts")
+
+
+@pytest.mark.parametrize("value", ["abc", np.zeros(0), h5py.Empty("S1")])
+def test_attributes_that_are_no_number_are_named(path, value):
+    with h5py.File(path, "a") as file:
+        file["g/n"].attrs["_FillValue"] = value
+    must = r"^DataCorrupt: attribute '_FillValue' of 'g/n' in .*a.h5 must be a number"
+    with hdf5.guarded(path) as file, pytest.raises(DataError, match=must):
+        fill_values(file["g/n"])
+
+
+def test_a_text_without_characters_is_empty(path):
+    with h5py.File(path, "a") as file:
+        file.attrs["name"] = h5py.Empty("S1")
+    with hdf5.guarded(path) as file:
+        assert attribute(file, "name") == ""
+
+
+def test_cells_that_netcdf_never_wrote_are_nodata(tmp_path):
+    with netCDF4.Dataset(tmp_path / "a.nc", "w") as file:
+        file.createDimension("y", 2)
+        file.createDimension("x", 3)
+        for name, kind in (("f", "f4"), ("d", "f8"), ("n", "i2")):
+            file.createVariable(name, kind, ("y", "x"))[0] = 1
+    for name in "fd":
+        with hdf5.guarded(tmp_path / "a.nc") as file:
+            nodata = fill_values(file[name])
+        found = open_rows(Rows(tmp_path / "a.nc", name, nodata=nodata)).compute()
+        np.testing.assert_array_equal(found, [[1] * 3, [np.nan] * 3])
+
+
+def test_a_file_that_this_process_has_open_is_read(path):
+    with h5py.File(path), hdf5.guarded(path) as file:
+        assert hdf5.number(file, "number") == 2.5
+
+
+@pytest.mark.parametrize("many", ["groups", "links"])
+def test_very_many_objects_are_refused_once(tmp_path, monkeypatch, many):
+    monkeypatch.setattr(hdf5_links, "MAX_OBJECTS", 100)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        first = file.create_group("first")
+        for number in range(200):
+            if many == "groups":
+                file.create_group(f"g/{number}")
+            else:
+                file[f"g/{number}"] = first
+    must = r"^ArrayTooLarge: .*a.h5 must have at most 100 objects"
+    with pytest.raises(LimitExceededError, match=must), hdf5.guarded(tmp_path / "a.h5"):
+        pass
+    assert hdf5.names(tmp_path / "a.h5") == frozenset()
+
+
+def test_a_file_with_many_objects_is_tried_to_its_end(tmp_path, monkeypatch):
+    said, given = [], netcdf_probe._said
+    monkeypatch.setattr(netcdf_probe, "_said", lambda *given_: said.append(given(*given_)) or said[-1])
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for number in range(1200):
+            file.create_group(str(number))
+    with hdf5.guarded(tmp_path / "a.h5") as file:
+        assert len(file) == 1200
+    assert said == [b"more\n"] * 3 + [b"done\n"]
+
+
+def test_names_of_a_file_that_crashes_are_asked_once(path, monkeypatch):
+    tried = []
+    monkeypatch.setattr(netcdf_probe, "_answers", tried.append)
+    for _ in range(3):
+        assert hdf5.names(path) == frozenset()
+    assert tried == [path]
 
 
 def test_other_files_and_damaged_ones_are_refused(path, tmp_path):

@@ -140,6 +140,52 @@ def test_matrices_without_dates_get_one_by_option(tmp_path):
     assert [item.id for item in stacks("its_live", path, date="2017-02-03")[0].items] == [f"{ID}_20170203"]
 
 
+def without_dates(file):
+    for number in (1, 2):
+        del file["img_pair_info"].attrs[f"acquisition_date_img{number}"]
+
+
+def test_a_pair_that_tells_no_dates_gets_one_by_option(tmp_path):
+    path = granule(tmp_path / "a.nc")
+    with h5py.File(path, "a") as file:
+        without_dates(file)
+    with pytest.raises(OpenEOError, match=r"^DateUnknown: .*a.nc must tell its dates in 'img_pair_info'"):
+        stacks("its_live", path)
+    assert stacks("its_live", path, date="2017-02-03")[0].items[0].id.endswith("_20170203")
+
+
+@pytest.mark.parametrize(
+    "text", ["20170215T16:21:05.1234567", "2017-02-15T16:21:05.123456Z", b"20170215T16:21:05.123456"]
+)
+def test_dates_are_read_as_different_writers_spell_them(tmp_path, text):
+    path = granule(tmp_path / "a.nc")
+    with h5py.File(path, "a") as file:
+        file["img_pair_info"].attrs["acquisition_date_img2"] = np.array([text]) if isinstance(text, bytes) else text
+    assert stacks("its_live", path)[0].items[0].properties["end_datetime"] == "2017-02-15T16:21:05.123456Z"
+
+
+@pytest.mark.parametrize("value", [np.bytes_("a"), "a"])
+def test_scalars_may_be_texts(tmp_path, value):
+    path = granule(tmp_path / "a.nc")
+    with h5py.File(path, "a") as file:
+        for name in ("mapping", "img_pair_info"):
+            told = dict(file[name].attrs)
+            del file[name]
+            file[name] = value
+            file[name].attrs.update(told)
+    assert stacks("its_live", path)[0].items[0].properties["proj:code"] == "EPSG:32635"
+
+
+def test_a_grid_beyond_its_crs_is_named(tmp_path):
+    path = granule(tmp_path / "a.nc")
+    with h5py.File(path, "a") as file:
+        file["x"][...] = 1e300 * np.arange(file["x"].size)
+    with pytest.raises(
+        DataError, match=r"^DataCorrupt: .*a.nc must lie within its CRS, EPSG:32635, instead got 'a grid"
+    ):
+        stacks("its_live", path)
+
+
 def test_a_granule_is_no_cslc_and_a_cslc_no_granule(tmp_path):
     assert recognise(granule(tmp_path / "a.nc")) == "its_live"
     assert recognise(cslc(tmp_path / "a.h5")) == "opera_cslc"
@@ -161,7 +207,7 @@ def test_files_that_lead_elsewhere_are_refused(tmp_path, trap):
             "img_pair_info",
             "acquisition_date_img2",
             "later",
-            r"DataCorrupt: img_pair_info.acquisition_date_img2 in .*a.nc",
+            r"DataCorrupt: 'img_pair_info.acquisition_date_img2' in .*a.nc must be a time",
         ),
         (
             "mapping",
@@ -170,7 +216,12 @@ def test_files_that_lead_elsewhere_are_refused(tmp_path, trap):
             r"FormatUnsuitable: 'mapping.spatial_epsg' in .*a.nc must be an EPSG code",
         ),
         ("M12", "dr_to_vr_factor", 850.0, r"DataCorrupt: dr_to_vr_factor of 'M11' and 'M12' in .*a.nc must be one"),
-        ("M11", "dr_to_vr_factor", "x", r"FormatUnsuitable: dr_to_vr_factor of '/M11' in .*a.nc must be a number"),
+        (
+            "M11",
+            "dr_to_vr_factor",
+            "x",
+            r"DataCorrupt: attribute 'dr_to_vr_factor' of 'M11' in .*a.nc must be a number",
+        ),
         ("vx", "scale_factor", np.nan, r"DataCorrupt: scale_factor and add_offset of 'vx' in .*a.nc must be finite"),
     ],
 )

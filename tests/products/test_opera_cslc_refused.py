@@ -146,6 +146,12 @@ def test_a_date_has_one_file_per_polarisation_and_a_burst_one_of_static_layers(t
         stacks("opera_cslc", *twice)
 
 
+def test_an_outline_without_area_is_named(tmp_path):
+    path = cslc(tmp_path / "a.h5", bounding_polygon="POLYGON((0 0, 1 1, 2 2, 0 0))")
+    with pytest.raises(DataError, match=r"^DataCorrupt: .*bounding_polygon' in .*a.h5 must be a polygon with an area"):
+        stacks("opera_cslc", path)
+
+
 def test_an_item_that_names_what_its_file_lacks_is_refused(tmp_path):
     item = stacks("opera_cslc", cslc(tmp_path / "a.h5"))[0].items[0]
     item.assets["data"].extra_fields["bands"].append({"name": "i_HH"})

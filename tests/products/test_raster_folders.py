@@ -1,12 +1,14 @@
 """What holds for all drivers of folders of GeoTIFFs."""
 
+import math
 import os
 
 import pytest
+from affine import Affine
 
 from local_runner.access import Access
 from local_runner.errors import DataError
-from local_runner.products import catalogue, drivers, recognise
+from local_runner.products import _rasters, catalogue, drivers, recognise
 from local_runner.stac.read import load
 from local_runner.stac.walk import Found
 from tests.products import raster_folders as folders
@@ -76,6 +78,32 @@ def test_what_is_no_regular_file_is_an_error(name, tmp_path):
     folder = MAKERS[name](tmp_path / "product")
     os.mkfifo(folder / "window_20240809.tif")
     with pytest.raises(DataError, match=r"^FileNotFound: The path must name a regular file, .*window_20240809\.tif'"):
+        catalogue([folder], out=tmp_path / "cat")
+
+
+def test_a_link_to_itself_is_an_error(tmp_path):
+    folder = plain(tmp_path / "product")
+    (folder / "loop_20240809.tif").symlink_to(folder / "loop_20240809.tif")
+    with pytest.raises(DataError, match=r"^FileNotFound: The file must exist, .*loop_20240809\.tif'"):
+        catalogue([folder], out=tmp_path / "cat")
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [(math.nan, "must have a grid of finite numbers"), (1e300, "must lie within its CRS, EPSG:32631")],
+)
+def test_a_georeference_of_nonsense_is_named(tmp_path, step, message):
+    (tmp_path / "product").mkdir()
+    tiff(tmp_path / "product" / "a_20240809.tif", noise(), transform=Affine(step, 0, step, 0, -1, 0), crs=UTM)
+    with pytest.raises(DataError, match=rf"^DataCorrupt: .*a_20240809\.tif {message}"):
+        catalogue([tmp_path / "product"], out=tmp_path / "cat")
+
+
+def test_of_very_many_blocks_the_last_ones_are_looked_at(tmp_path, monkeypatch):
+    monkeypatch.setattr(_rasters, "_MOST_BLOCKS", 3)
+    folder = plain(tmp_path / "product")
+    folders.cut_off(next(iter(folder.glob("*.tif"))))
+    with pytest.raises(DataError, match=r"^DataCorrupt: .*\.tif must have at least"):
         catalogue([folder], out=tmp_path / "cat")
 
 

@@ -23,7 +23,6 @@ from local_runner.products import _hdf5, _items
 from local_runner.products._driver import Options, Product, Stack
 from local_runner.products._rasters import day_of
 from local_runner.products.its_live.granule import MATRICES, PAIR, Granule, Variable, is_granule, read_granule
-from local_runner.stac import footprint
 from local_runner.stac.metadata import safe_name
 
 if TYPE_CHECKING:
@@ -113,7 +112,6 @@ def _times(granule: Granule, options: Options) -> tuple[np.datetime64, np.dateti
 
 def _item(name: str, first: np.datetime64, last: np.datetime64, granule: Granule) -> pystac.Item:
     grid = granule.grid
-    assert grid.crs is not None  # noqa: S101  (as `read_granule` makes it)
     properties = {
         "start_datetime": iso(first),
         "end_datetime": iso(last),
@@ -129,7 +127,7 @@ def _item(name: str, first: np.datetime64, last: np.datetime64, granule: Granule
             text = f"{granule.path} cannot convert velocities: {why}; make its matrices again"
             warnings.warn(text, UserWarning, stacklevel=2)
     asset = _items.asset(granule.path, MEDIA_TYPE, ["data"], bands=tuple(granule.variables))
-    outline = footprint.of_grid(grid.x, grid.y, grid.crs)
+    outline = _items.outline(granule.path, grid)
     item = _items.item(name, first + (last - first) // 2, outline, properties, {_DATA: asset}, driver=_NAME)
     return _hdf5.derive(item, [granule.path])
 

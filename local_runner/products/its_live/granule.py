@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 import re
 from dataclasses import dataclass
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import h5py
 import numpy as np
 
-from local_runner.errors import DataError, OpenEOError
+from local_runner.errors import DataError
 from local_runner.files import hdf5
+from local_runner.files.hdf5_attributes import attribute, attribute_number, fill_values
 from local_runner.products import _hdf5
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ MATRICES: Final = ("M11", "M12")
 PAIR: Final = "img_pair_info"
 MAPPING: Final = "mapping"
 _AXES: Final = ("y", "x")
-_TIMES: Final = ("%Y%m%dT%H:%M:%S.%f", "%Y%m%dT%H:%M:%S", "%Y%m%d")
 _DO: Final = "Make or download the granule again"
 
 
@@ -82,11 +81,12 @@ def read_granule(path: Path) -> Granule:
 def _grid(file: Any) -> Grid:
     """Grid of x and y as they stand, taken as pixel centres, in the CRS of the mapping."""
     mapping = hdf5.dataset(file, MAPPING)
-    given: int | str = hdf5.attribute(mapping, "crs_wkt") or hdf5.attribute(mapping, "spatial_ref")
-    epsg = hdf5.attribute_number(mapping, "spatial_epsg", math.nan)
+    epsg = attribute_number(mapping, "spatial_epsg", math.nan)
+    name = next((name for name in ("crs_wkt", "spatial_ref") if attribute(mapping, name)), "spatial_epsg")
+    given: int | str = attribute(mapping, name)
     if math.isfinite(epsg):
-        given = round(epsg)
-    return _hdf5.map_grid(file, "x", "y", _hdf5.crs_of(file, f"{MAPPING}.spatial_epsg", given))
+        name, given = "spatial_epsg", round(epsg)
+    return _hdf5.map_grid(file, "x", "y", _hdf5.crs_of(file, f"{MAPPING}.{name}", given))
 
 
 def _variables(file: Any, grid: Grid) -> Iterator[Variable]:
@@ -95,13 +95,13 @@ def _variables(file: Any, grid: Grid) -> Iterator[Variable]:
             continue
         _hdf5.require_shape(file, name, grid, leading=data.ndim - 2)
         _hdf5.require_real(file, data)
-        scale = hdf5.attribute_number(data, "scale_factor", 1.0)
-        offset = hdf5.attribute_number(data, "add_offset", 0.0)
+        scale = attribute_number(data, "scale_factor", 1.0)
+        offset = attribute_number(data, "add_offset", 0.0)
         if not (math.isfinite(scale) and math.isfinite(offset)):
             must = f"scale_factor and add_offset of {name!r} in {file.filename} must be finite"
             raise DataError("DataCorrupt", must, got=(scale, offset), do=_DO)
         flags = np.ravel(data.attrs.get("flag_values", ())).tolist()
-        nodata = tuple(value for value in hdf5.fill_values(data) if value not in flags)
+        nodata = tuple(value for value in fill_values(data) if value not in flags)
         yield Variable(name, (0,) * (data.ndim - 2), nodata, scale, offset, data.dtype.kind in "iu")
 
 
@@ -113,28 +113,22 @@ def _times(path: Path, file: Any) -> tuple[np.datetime64, np.datetime64] | None:
     if not hdf5.has(file, PAIR):
         return None
     names = [f"acquisition_date_img{number}" for number in (1, 2)]
-    first, second = (_time(path, f"{PAIR}.{name}", hdf5.attribute(file[PAIR], name)) for name in names)
+    told = {name: attribute(file[PAIR], name) for name in names}
+    if not any(told.values()):
+        return None
+    first, second = (_hdf5.time(path, f"{PAIR}.{name}", text).astype("datetime64[us]") for name, text in told.items())
     return min(first, second), max(first, second)
-
-
-def _time(path: Path, name: str, text: str) -> np.datetime64:
-    for pattern in _TIMES:
-        try:
-            return np.datetime64(dt.datetime.strptime(text, pattern), "us")  # noqa: DTZ007  (UTC without saying so)
-        except ValueError:
-            continue
-    raise DataError("DataCorrupt", f"{name} in {path} must be a time like 20170203T16:21:06.000000", got=text, do=_DO)
 
 
 def _properties(file: Any) -> dict[str, Any]:
     """STAC fields of the pair and of the conversion matrices, those that the file tells."""
     pair = file[PAIR] if hdf5.has(file, PAIR) else file
-    both = [{hdf5.attribute(pair, f"{name}_img{n}") for n in (1, 2)} for name in ("mission", "satellite")]
+    both = [{attribute(pair, f"{name}_img{n}") for n in (1, 2)} for name in ("mission", "satellite")]
     sensor = "".join(values.pop() if len(values) == 1 else "?" for values in both)
     sentinel = re.fullmatch(r"S(1[A-D])", sensor.upper())
-    states = {hdf5.attribute(pair, f"flight_direction_img{n}").strip().lower() for n in (1, 2)}
+    states = {attribute(pair, f"flight_direction_img{n}").strip().lower() for n in (1, 2)}
     state = states.pop() if len(states) == 1 else ""
-    version = hdf5.attribute(file, "autoRIFT_software_version")
+    version = attribute(file, "autoRIFT_software_version")
     known = {
         "platform": f"sentinel-{sentinel[1].lower()}" if sentinel else None,
         "sat:orbit_state": state if state in ("ascending", "descending") else None,
@@ -163,9 +157,5 @@ def _of_variables(file: Any, name: str) -> float | None:
 
 
 def _number(thing: Any, name: str) -> float | None:
-    try:
-        value = hdf5.attribute_number(thing, name, math.nan)
-    except (TypeError, ValueError):
-        must = f"{name} of {thing.name!r} in {thing.file.filename} must be a number"
-        raise OpenEOError("FormatUnsuitable", must, got=hdf5.attribute(thing, name)) from None
+    value = attribute_number(thing, name, math.nan)
     return value if math.isfinite(value) else None

@@ -17,10 +17,10 @@ import dask.array as da
 import numpy as np
 
 from local_runner.cube import iso
-from local_runner.errors import DataError, OpenEOError
+from local_runner.errors import DataError
 from local_runner.files import hdf5
 from local_runner.products import _hdf5, _items
-from local_runner.products._driver import Options, Product, Stack
+from local_runner.products._driver import ChoiceEmpty, Options, Product, Stack
 from local_runner.products._rasters import day_of
 from local_runner.products.opera_cslc.header import POLARIZATIONS, Header, Layer, is_identified, layout_of, read_header
 
@@ -58,14 +58,16 @@ def stacks(paths: Sequence[Path], options: Options) -> list[Stack]:
     Raises what `read_header` raises, `GridsDiffer`, `DatesNotUnique`, `PolarizationsDiffer`, each naming the files, and
     `NoDataAvailable` where the options leave nothing.
     """
-    headers = [header for header in map(read_header, paths) if _is_wanted(header, options)]
+    known = [read_header(path) for path in paths]
+    headers = [header for header in known if _is_wanted(header, options)]
     bursts: dict[str, list[Header]] = defaultdict(list)
     for header in headers:
         bursts[header.burst_id].append(header)
     if not bursts:
-        must = "The options must leave a burst of the products"
-        got = {"bursts": options.bursts, "swaths": options.swaths, "polarizations": options.polarizations}
-        raise OpenEOError("NoDataAvailable", must, got=got, do="Ask for what the files hold")
+        there = sorted({" ".join((header.burst_id, *header.polarizations)) for header in known})
+        must = f"--burst, --swath and --polarization must leave one of {tuple(there)}"
+        got = (*options.bursts, *options.swaths, *options.polarizations)
+        raise ChoiceEmpty("NoDataAvailable", must, got=got)
     return [_stack(burst, bursts[burst], options) for burst in sorted(bursts)]
 
 

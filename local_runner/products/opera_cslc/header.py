@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from local_runner.errors import DataError, OpenEOError
 from local_runner.files import hdf5
-from local_runner.products import _hdf5
+from local_runner.files.hdf5_attributes import fill_values
+from local_runner.products import _hdf5, _items
 from local_runner.products.opera_cslc.polygon import ring_of
-from local_runner.stac import footprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -157,7 +157,7 @@ class _Reader:
                 yield f"q_{name}", Layer(path, "q")
                 continue
             _hdf5.require_real(self.file, data)
-            nodata = hdf5.fill_values(data) or ((_NODATA[name],) if name in _NODATA else ())
+            nodata = fill_values(data) or ((_NODATA[name],) if name in _NODATA else ())
             yield name, Layer(path, "phase" if name in PHASES else "", nodata)
 
     def burst_id(self) -> str:
@@ -185,8 +185,7 @@ class _Reader:
         name = f"{self.layout.identification}/bounding_polygon"
         if hdf5.has(self.file, name):
             return ring_of(self.path, name, self.first(name))
-        assert grid.crs is not None  # noqa: S101  (as `grid` makes it)
-        return footprint.of_grid(grid.x, grid.y, grid.crs)
+        return _items.outline(self.path, grid)
 
     def properties(self, polarizations: tuple[str, ...]) -> dict[str, Any]:
         """STAC fields, those that the file tells; `openeo_sar:wavelength_m` in metres."""

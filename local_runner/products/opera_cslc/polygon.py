@@ -38,6 +38,9 @@ def ring_of(path: Path, name: str, text: str) -> Ring:
             np.column_stack([np.where(part[:, 0] < 0, part[:, 0] + 360, part[:, 0]), part[:, 1]]) for part in parts
         ]
     whole = shapely.union_all([shapely.Polygon(part).buffer(0) for part in parts])
+    if not whole.area:
+        must = f"{name!r} in {path} must be a polygon with an area"
+        raise DataError("DataCorrupt", must, got=text[:80], do="Make or download the file again")
     whole = whole if whole.geom_type == "Polygon" else whole.convex_hull
     return [(float(longitude), float(latitude)) for longitude, latitude in whole.exterior.coords[:-1]]
 

@@ -11,6 +11,7 @@ from dask.base import tokenize
 
 from local_runner.errors import DataError
 from local_runner.files import hdf5
+from local_runner.files.hdf5_attributes import fill_values
 from local_runner.products._driver import ROWS, Product
 from local_runner.products.sentinel1_etad import items, shifts
 from local_runner.products.sentinel1_etad.frame import frame_of
@@ -63,7 +64,7 @@ def _layer(burst: EtadBurst, name: str) -> da.Array:
         return da.full(burst.shape, burst.constant(name), chunks=(ROWS, -1), dtype=np.float32, name=token)
     path = f"{burst.group}/{STORED[name]}"
     with hdf5.guarded(burst.file, KIND) as file:
-        nodata = hdf5.fill_values(hdf5.dataset(file, path))
+        nodata = fill_values(hdf5.dataset(file, path))
     return hdf5.open_rows(hdf5.Rows(burst.file, path, nodata=nodata, kind=KIND), burst.shape, ROWS)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from local_runner.errors import DataError, OpenEOError
 from local_runner.files import hdf5
+from local_runner.files.hdf5_attributes import fill_values
 from local_runner.geometry.constants import SPEED_OF_LIGHT_M_S
 from local_runner.geometry.orbit import seconds_between
 from local_runner.products._xml import read_xml
@@ -113,7 +114,7 @@ class EtadBurst:
             return np.full(self.shape, self.constant(name, polarization))
         source = hdf5.Rows(self.file, f"{self.group}/{_variable(self, name)}", raw=True, kind=KIND)
         with hdf5.guarded(self.file, KIND) as file:
-            nodata = hdf5.fill_values(hdf5.dataset(file, source.name))
+            nodata = fill_values(hdf5.dataset(file, source.name))
             found = np.array(hdf5.values(file, source.name), np.float64)
         found[np.isin(found, nodata)] = np.nan
         return found
