@@ -13,6 +13,7 @@ import math
 import os
 import posixpath
 import re
+import shlex
 import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -105,6 +106,11 @@ class Access:
         """Absolute path or URL of an href in the document `base`; see `resolve`."""
         return resolve(href, base)
 
+    def reaches(self, path: str | os.PathLike[str]) -> bool:
+        """Whether a local path lies below `roots`, once links are followed."""
+        real = Path(os.path.realpath(path))
+        return any(real.is_relative_to(os.path.realpath(root)) for root in self.roots)
+
     def checked_url(self, url: str) -> str:
         """`url` if its host is in `hosts` and its scheme allowed there, else `AccessRefused`. Opens no socket."""
         try:
@@ -144,11 +150,16 @@ class Access:
         if where.startswith(("<", "//")) or where.lower().startswith("/vsi"):
             _refuse("A path must name a regular file", where)
         path = Path(os.path.realpath(where))
-        if not any(path.is_relative_to(os.path.realpath(root)) for root in self.roots):
+        if not self.reaches(path):
+            gone = ":" not in where and not os.path.exists(path)  # noqa: PTH110  (GDAL may take others for more than a name)
+            if gone and self.any_folder:  # a stranger is not told what there is
+                must = "The file must exist, which a catalogue names; it was moved or deleted, or its folder is closed"
+                do = "Put it back, or make the catalogue again with `openeo-sar stac`"
+                raise DataError("FileNotFound", must, got=where, do=do)
             _refuse(
                 "A file must lie below the folder of the catalogue that was named",
                 where,
-                f"Allow its folder with --data-root {path.parent}",
+                f"Allow its folder with --data-root {shlex.quote(str(holder(path)))}",
             )
         try:
             mode = path.stat().st_mode
@@ -159,6 +170,12 @@ class Access:
         if not os.access(path, os.R_OK):
             raise DataError("FileNotFound", "The file must be readable", got=where, do="Change its permissions")
         return path
+
+
+def holder(path: Path) -> Path:
+    """Folder to be allowed for a file: that which holds its product, if the file is of a SAFE, else its own."""
+    inside = [folder for folder in path.parents if folder.suffix.upper() == ".SAFE"]
+    return inside[-1].parent if inside else path.parent
 
 
 def is_remote(href: str) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import signal
 import time
 import warnings
@@ -102,7 +104,27 @@ def describe_(process: str, allow_hosts: tuple[str, ...]) -> None:
     if process not in catalog.ids() and of_stac.is_stac(process, access):
         console().print(of_stac.describe(process, access))
         return
+    if process not in catalog.ids():
+        _require_no_product(process)
     console().print(describe(catalog.load(process, access), process))
+
+
+def _require_no_product(address: str) -> None:
+    """Raise for a path that is no document: one that is not there, or a product, of which a catalogue must be made."""
+    from local_runner.access import is_remote
+    from local_runner.errors import DataError
+    from local_runner.products import candidates
+
+    path = Path(address)
+    looks = "/" in address or path.suffix == ".json"
+    if is_remote(address) or not (looks or os.path.exists(address)):  # noqa: PTH110
+        return
+    if not os.path.exists(address):  # noqa: PTH110
+        raise DataError("FileNotFound", "The path must exist", got=address, do="Check the path")
+    if candidates(path):
+        must = "What is described must be a process or a STAC document; this is a product, or a folder of them"
+        do = f"Make a catalogue of it first: {shlex.join(['openeo-sar', 'stac', address, '--out', 'catalogue'])}"
+        raise OpenEOError("ProductUnknown", must, got=address, do=do)
 
 
 @cli.command()

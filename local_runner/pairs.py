@@ -80,11 +80,16 @@ def of_collection(text: str, url: str, access: Access | None = None) -> list[lis
 
 
 def collection_dates(url: str, access: Access) -> list[str]:
-    """UTC days of the acquisitions of a STAC collection, sorted; a day of two acquisitions stands there twice."""
-    from local_runner.cube import utc_day  # noqa: PLC0415
-    from local_runner.stac.walk import items  # noqa: PLC0415
+    """UTC days of the acquisitions of a STAC collection, sorted; a day of two acquisitions stands there twice.
 
-    return sorted(utc_day(moment) for moment in {found.time() for found in items(url, access.naming(url))})
+    Raises `GridsDiffer` for products of several collections, which are no cube.
+    """
+    from local_runner.cube import utc_day  # noqa: PLC0415
+    from local_runner.stac.walk import items, require_one_collection  # noqa: PLC0415
+
+    known = items(url, access.naming(url))
+    require_one_collection(known)
+    return sorted(utc_day(moment) for moment in {found.time() for found in known})
 
 
 def _listed(text: str) -> list[list[str]]:

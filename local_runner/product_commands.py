@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -88,7 +89,7 @@ def stac_(
             raise click.UsageError(f"Options of products need --out: {', '.join(unused)}.")
         made = paths[0]
     else:
-        made = _make(paths, out, options, overwrite=overwrite)
+        made = _make(paths, out, {**options, "bands": bands}, overwrite=overwrite)
     if materialise:
         _materialise(made, bands, for_backend=for_backend, overwrite=overwrite)
 
@@ -111,15 +112,18 @@ def _make(paths: Sequence[Path], out: Path, options: dict[str, Any], *, overwrit
     """Make a catalogue and print what is in it."""
     from local_runner.access import Access
     from local_runner.products import catalogue
-    from local_runner.stac.describe import lines
+    from local_runner.stac.describe import lines, next_commands
     from local_runner.stac.overview import overviews
 
     with progress("stac") as report:
         made = catalogue(paths, out=out, overwrite=overwrite, progress=report, **options)
-    for line in lines(overviews(str(made), Access())):
+    known = overviews(str(made), Access())
+    for line in lines(known):
         click.echo(line)
     click.echo(f"catalogue: {made}")
-    click.echo(f"next: openeo-sar describe {out}")
+    example = next((stack for stack in known if len(stack.days) > 1), None)
+    for command in (shlex.join(["openeo-sar", "describe", str(out)]), *(next_commands(example)[:1] if example else ())):
+        click.echo(f"next: {command}")
     return made
 
 

@@ -161,9 +161,10 @@ def test_unknown_process_names_near_ones():
     assert "slc_coherence" in result.stderr
 
 
-def test_missing_file_is_exit_code_2(tmp_path):
-    result = call("describe", tmp_path / "missing.json")
-    assert result.exit_code == 2
+@pytest.mark.parametrize("name", ["missing.json", "missing", "missing.SAFE"])
+def test_missing_path_is_exit_code_5(name, tmp_path):
+    result = call("describe", tmp_path / name)
+    assert result.exit_code == 5
     assert result.stderr.startswith("error: FileNotFound: ")
 
 

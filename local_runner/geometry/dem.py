@@ -49,14 +49,16 @@ class Tile:
 class RasterHeights:
     """Heights of the tiles of a DEM within a window of the finest lattice among them; nothing is read before it is asked for.
 
-    `geoid`: the grid of the geoid that the heights refer to, None for ellipsoidal ones. `beyond_is_sea`: what no tile covers
-    is 0 m above what the heights refer to; there may be no tile at all then.
+    `geoid`: the grid of the geoid that the heights refer to, None for ellipsoidal ones; `datum`: its name, one of
+    `geoid.DATUMS`. `beyond_is_sea`: what no tile covers is 0 m above what the heights refer to; there may be no tile at all
+    then.
     """
 
     tiles: tuple[Tile, ...]
     lattice: Lattice
     window: Window
     geoid: Path | None
+    datum: str
     beyond_is_sea: bool = False
 
     def at(self, latitude: Floats, longitude: Floats) -> Floats:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
+import rasterio.transform
 from shapely import Polygon, segmentize, unary_union
 from shapely import box as rectangle
 
@@ -108,14 +109,16 @@ def heights_of_raster(
     tiles.sort(key=lambda t: (abs(t.lattice.dx * t.lattice.dy), t.edges))
     if gaps != SEA:
         ring = [(own.middle + (x - own.middle + 180) % 360 - 180, y) for x, y in outline or ()]
-        _require_cover(tiles, _projected(own, Polygon(ring) if ring else rectangle(west, south, east, north)), own)
+        wanted = _projected(own, Polygon(ring) if ring else rectangle(west, south, east, north))
+        _require_cover(headers, tiles, wanted, own)
     lattice = (tiles or placed)[0].lattice
     window = lattice.window(*asked.bounds)
     if math.prod(window.shape) > MAX_PIXELS:
         must = f"A DEM must have at most {MAX_PIXELS >> 20} million pixels over the image"
         do = "Resample it to 10 to 30 m"
         raise LimitExceededError("ArrayTooLarge", must, got=f"{math.prod(window.shape) >> 20} million", do=do)
-    return RasterHeights(tuple(tiles), lattice, window, geoid.grid_file(datums.pop()), beyond_is_sea=gaps == SEA)
+    found = datums.pop()
+    return RasterHeights(tuple(tiles), lattice, window, geoid.grid_file(found), found, beyond_is_sea=gaps == SEA)
 
 
 def _crs(header: Header) -> pyproj.CRS:
@@ -147,16 +150,29 @@ def _projected(own: Lattice, polygon: Polygon) -> Polygon:
     return Polygon(np.column_stack(own.project(latitude, longitude)))
 
 
-def _require_cover(tiles: Sequence[Tile], wanted: Polygon, own: Lattice) -> None:
+def _require_cover(headers: Sequence[Header], tiles: Sequence[Tile], wanted: Polygon, own: Lattice) -> None:
     """Raise `DemIncomplete` unless the pixels of the tiles cover a polygon of the CRS."""
     near = 1.5 * max((max(abs(t.lattice.dx), abs(t.lattice.dy)) for t in tiles), default=0.0)
     missing: BaseGeometry = wanted - unary_union([rectangle(*t.edges).buffer(near) for t in tiles])
     if not missing.is_empty:
-        x, y = np.array(missing.envelope.exterior.coords).T
-        latitude, longitude = own.degrees(y, x)
-        got = (
-            f"nothing in longitude {longitude.min():.3f} to {longitude.max():.3f},"
-            f" latitude {latitude.min():.3f} to {latitude.max():.3f}"
-        )
+        whole = unary_union([rectangle(*rasterio.transform.array_bounds(*h.shape, h.transform)) for h in headers])
+        got = f"heights in {_extent(whole, own)}, nothing in {_extent(missing, own)}"
+        must = f"The DEM {named([h.path for h in headers])} must cover the image, {_extent(wanted, own)}"
         do = "Add the tiles that are missing; if there are none because it is open sea, say --dem-gaps sea"
-        raise DataError("DemIncomplete", "The DEM must cover the image", got=Quoted(got), do=do)
+        raise DataError("DemIncomplete", must, got=Quoted(got), do=do)
+
+
+def _extent(shape: BaseGeometry, own: Lattice) -> str:
+    """Box in degrees of a shape in the CRS of the rasters."""
+    x, y = np.array(shape.envelope.exterior.coords).T
+    latitude, longitude = own.degrees(y, x)
+    return (
+        f"longitude {longitude.min():.3f} to {longitude.max():.3f},"
+        f" latitude {latitude.min():.3f} to {latitude.max():.3f}"
+    )
+
+
+def named(paths: Sequence[Path]) -> str:
+    """Rasters of a DEM in the words of an error: the first one, and how many more there are."""
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"{paths[0]}{more}"

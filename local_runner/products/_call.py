@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import fields, replace
+import logging
+import os
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
 from local_runner import products
-from local_runner.cube import utc_day
 from local_runner.errors import DataError, OpenEOError
-from local_runner.geometry.elevation import GAPS
-from local_runner.geometry.geoid import DATUMS
-from local_runner.products import _catalogue
-from local_runner.products._driver import Options
+from local_runner.products import _catalogue, _unknown
+from local_runner.products._driver import ChoiceEmptyError, Options
+from local_runner.products._options import OPTIONS, options_of, written
 from local_runner.roots import remember
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Mapping, Sequence
 
     from local_runner.products._driver import Stack
 
-_OPTIONS: Final = tuple(field.name for field in fields(Options) if field.name != "out")
+_LOG: Final = logging.getLogger(__name__)
 _DEEPEST: Final = 3
 """Levels of folders below one that is named: `stack/<burst>/<date>/<file>` is how COMPASS leaves its results."""
 _MOST_ENTRIES: Final = 10_000
-_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}")
+_SPELLED: Final = {"bursts": "--burst", "swaths": "--swath", "polarizations": "--polarization", "for_slc": "--for"}
+"""Options that are not called as their field, on the command line."""
+_CHOICES: Final = frozenset(("bursts", "swaths", "polarizations"))
+
+
+class _Asked(Options):
+    """Options that note which of them a driver asks for: others have no effect on its products."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in OPTIONS:
+            object.__getattribute__(self, "__dict__").setdefault("_asked", set()).add(name)
+        return super().__getattribute__(name)
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """Names of the fields that were asked for."""
+        return frozenset(self.__dict__.get("_asked", ()))
 
 
 def make(
@@ -35,6 +49,7 @@ def make(
     given: Mapping[str, Any],
     *,
     overwrite: bool,
+    bands: Sequence[str],
     report: Callable[[str, int, int], None] | None,
 ) -> Path:
     """Make the catalogue; see `local_runner.products.catalogue`."""
@@ -46,17 +61,15 @@ def make(
         raise OpenEOError("ProcessParameterInvalid", must, got=(), do="Name a folder or file of a product")
     told("recognise", 0, len(paths))
     named = dict.fromkeys(Path(path).resolve() for path in paths)
-    sources = dict.fromkeys(product for path in named for product in _products(path))
     groups: dict[str, list[Path]] = {}
-    for path in sources:
-        groups.setdefault(products.recognise(path), []).append(path)
-    identity = {"products": [str(path) for path in named], "options": _written(given)}
-    with _catalogue.writing(folder, sources=list(sources), identity=identity, overwrite=overwrite) as partial:
-        inside = replace(options, out=partial.resolve())
-        stacks = []
-        for done, (name, members) in enumerate(groups.items()):
-            told("read metadata", done, len(groups))
-            stacks += _stacks(name, members, inside)
+    for each in dict.fromkeys(product for path in named for product in _products(path)):
+        groups.setdefault(products.recognise(each), []).append(each)
+    _require_outside(folder, groups)
+    sources = [path for members in groups.values() for path in members]
+    identity = {"products": [str(path) for path in named], "options": written(given)}
+    with _catalogue.writing(folder, sources=sources, identity=identity, overwrite=overwrite) as partial:
+        stacks = _all_stacks(groups, replace(options, out=partial.resolve()), told)
+        _require_bands(stacks, bands)
         told("write", 0, 1)
         _catalogue.fill(stacks, partial.resolve(), folder.resolve().name)
     remember(root for stack in stacks for root in stack.roots)
@@ -67,16 +80,56 @@ def make(
 def _products(path: Path, depth: int = _DEEPEST) -> list[Path]:
     """The products that a path stands for: itself, or those in a folder that is none and in the folders therein."""
     own = products.candidates(path)
-    if not path.is_dir() or any(not products.is_fallback(name) for name in own):
+    if depth == _DEEPEST and not own:
+        _unknown.require_no_stac(path)
+    if not os.path.isdir(path) or any(not products.is_fallback(name) for name in own):  # noqa: PTH112
         return [path]
     inside = []
-    for entry in sorted(path.iterdir())[:_MOST_ENTRIES]:
+    for entry in _entries(path):
         known = products.candidates(entry)
         if any(not products.is_fallback(name) for name in known):
             inside.append(entry)
-        elif depth > 1 and entry.is_dir() and not entry.is_symlink():
+        elif depth > 1 and os.path.isdir(entry) and not os.path.islink(entry):  # noqa: PTH112, PTH114
             inside += [each for each in _products(entry, depth - 1) if each != entry]
     return inside or [path]
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What is in a folder, sorted; nothing where it may not be looked into."""
+    try:
+        return sorted(folder.iterdir())[:_MOST_ENTRIES]
+    except OSError:
+        return []
+
+
+def _require_outside(out: Path, groups: Mapping[str, Sequence[Path]]) -> None:
+    """Raise `OutputFolderInvalid` for a catalogue in the folder of a product; one of plain rasters has room for others."""
+    folder = out.resolve()
+    held = [path for name, members in groups.items() if not products.is_fallback(name) for path in members]
+    for path in held:
+        if folder.is_relative_to(path):
+            must = f"The output folder must not lie in the product {path}"
+            raise OpenEOError("OutputFolderInvalid", must, got=str(out), do="Name a folder beside the product")
+
+
+def _all_stacks(
+    groups: Mapping[str, Sequence[Path]], options: Options, told: Callable[[str, int, int], None]
+) -> list[Stack]:
+    """Stacks of all drivers. Choices of bursts and the like are judged over all drivers that know them."""
+    made: list[Stack] = []
+    asked: dict[str, frozenset[str]] = {}
+    without: dict[str, ChoiceEmptyError] = {}
+    for done, (name, members) in enumerate(groups.items()):
+        told("read metadata", done, len(groups))
+        watched = _Asked(out=options.out, **{field: getattr(options, field) for field in OPTIONS})
+        try:
+            made += _stacks(name, members, watched)
+        except ChoiceEmptyError as error:
+            without[name] = error
+        asked[name] = watched.asked
+    _require_some(without, asked, options)
+    _warn_of_no_effect(options, frozenset().union(*asked.values()))
+    return made
 
 
 def _stacks(name: str, paths: Sequence[Path], options: Options) -> list[Stack]:
@@ -89,106 +142,37 @@ def _stacks(name: str, paths: Sequence[Path], options: Options) -> list[Stack]:
         ) from error
 
 
-def options_of(out: Path, given: Mapping[str, Any]) -> Options:
-    """Options for the drivers, checked as far as this needs no product. Raises `ProcessParameterInvalid`."""
-    unknown = sorted(set(given) - set(_OPTIONS))
+def _require_some(
+    without: Mapping[str, ChoiceEmptyError], asked: Mapping[str, frozenset[str]], options: Options
+) -> None:
+    """Raise where the choices leave nothing of any driver that knows them; warn of those of which nothing is left."""
+    given = {field for field in _CHOICES if getattr(options, field)}
+    choosing = {name for name, fields in asked.items() if fields & given}
+    if not without:
+        return
+    if choosing <= set(without):
+        first, *others = without.values()
+        if not others:
+            raise first
+        musts = "; ".join(error.must for error in without.values())
+        raise OpenEOError("ProcessParameterInvalid", musts, got=[v for f in sorted(given) for v in getattr(options, f)])
+    for name, error in without.items():
+        _LOG.warning("nothing of the products of %s is in the catalogue: %s", name, error.message)
+
+
+def _warn_of_no_effect(options: Options, asked: frozenset[str]) -> None:
+    usual = Options(out=options.out)
+    for field in OPTIONS:
+        if field not in asked and getattr(options, field) != getattr(usual, field):
+            text = "%s has no effect: none of these products needs it"
+            _LOG.warning(text, _SPELLED.get(field, f"--{field.removesuffix('s').replace('_', '-')}"))
+
+
+def _require_bands(stacks: Sequence[Stack], bands: Sequence[str]) -> None:
+    """Raise `ProcessParameterInvalid` for a band to be materialised that no collection offers."""
+    assets = [asset for stack in stacks for item in stack.items for asset in item.assets.values()]
+    offered = dict.fromkeys(band["name"] for asset in assets for band in asset.extra_fields.get("bands", ()))
+    unknown = [name for name in bands if name not in offered]
     if unknown:
-        raise OpenEOError("ProcessParameterInvalid", f"The options must be of {_OPTIONS}", got=unknown)
-    known = {name: value for name, value in given.items() if value is not None}
-    options = Options(out=out, **{name: _READ[name](value) for name, value in known.items()})
-    about = [name for name in ("dem_datum", "dem_gaps") if name in known]
-    if about and options.dem is None:
-        must = "--dem must name the DEM that --dem-datum and --dem-gaps tell about"
-        raise OpenEOError("ProcessParameterInvalid", must, got="no --dem", do="Name it, or leave them out")
-    return options
-
-
-def _day(option: str) -> Callable[[Any], str]:
-    def read(text: Any) -> str:
-        try:
-            return utc_day(str(text)) if _DAY.fullmatch(str(text)) else _not_a_day(option, text)
-        except ValueError:
-            return _not_a_day(option, text)
-
-    return read
-
-
-def _not_a_day(option: str, text: Any) -> NoReturn:
-    must = f"{option} must be a date as YYYY-MM-DD or YYYYMMDD"
-    raise OpenEOError("ProcessParameterInvalid", must, got=text) from None
-
-
-def _one_of(option: str, choices: Sequence[str]) -> Callable[[Any], str]:
-    def read(text: Any) -> str:
-        if text not in choices:
-            raise OpenEOError("ProcessParameterInvalid", f"{option} must be one of {tuple(choices)}", got=text)
-        return str(text)
-
-    return read
-
-
-def _existing(option: str, path: Any) -> Path:
-    if not Path(path).exists():
-        must = f"The path of {option} must exist"
-        raise DataError("FileNotFound", must, got=str(path), do="Check the path")
-    return Path(path).resolve()
-
-
-def _orbit_files(paths: Sequence[Any]) -> tuple[Path, ...]:
-    """Orbit files; a folder stands for all that it holds."""
-    found: list[Path] = []
-    for path in (_existing("--orbit", each) for each in paths):
-        inside = sorted(path.rglob("*.EOF")) if path.is_dir() else [path]
-        if not inside:
-            must = "A folder of orbit files must hold files that end with .EOF"
-            raise DataError("FileNotFound", must, got=str(path), do="Check the path")
-        found += inside
-    return tuple(dict.fromkeys(found))
-
-
-def _pattern(text: Any) -> str:
-    try:
-        groups = re.compile(text).groups
-    except re.error as error:
-        raise OpenEOError(
-            "ProcessParameterInvalid", f"--date-pattern must be a regular expression ({error})", got=text
-        ) from None
-    if groups != 1:
-        must = "--date-pattern must have one group, the date YYYYMMDD in a file name"
-        raise OpenEOError("ProcessParameterInvalid", must, got=text, do=r"Write e.g. 'amp_(\d{8})\.tif'")
-    return str(text)
-
-
-def _written(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Options as the record holds them."""
-    texts = {
-        name: [str(each) for each in value] if isinstance(value, list | tuple) else value
-        for name, value in given.items()
-        if value not in (None, (), [], False)
-    }
-    return {name: value if isinstance(value, list | str | bool) else str(value) for name, value in texts.items()}
-
-
-def _texts(values: Sequence[Any]) -> tuple[str, ...]:
-    return tuple(str(value) for value in values)
-
-
-def _upper(values: Sequence[Any]) -> tuple[str, ...]:
-    return tuple(str(value).upper() for value in values)
-
-
-_READ: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "primary": _day("--primary"),
-    "dem": str,
-    "dem_datum": _one_of("--dem-datum", DATUMS),
-    "dem_gaps": _one_of("--dem-gaps", GAPS),
-    "orbits": _orbit_files,
-    "for_slc": lambda path: _existing("--for", path),
-    "bursts": _texts,
-    "swaths": _upper,
-    "polarizations": _upper,
-    "date": _day("--date"),
-    "date_pattern": _pattern,
-    "unpack": bool,
-}
-"""How the value of each option is checked and read."""
+        must = f"Each of the bands must be one of {tuple(offered)}"
+        raise OpenEOError("ProcessParameterInvalid", must, got=unknown)

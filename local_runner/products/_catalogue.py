@@ -104,7 +104,16 @@ def _require_free(folder: Path, *, overwrite: bool) -> None:
     if record is not None and _RECORDED not in record:
         must = "The output folder must hold a catalogue to be replaced by one; this is the result of a run"
         raise OpenEOError("ResultExists", must, got=str(folder), do="Name another folder")
+    _require_no_bands(folder)
     commit.is_there(folder, {}, overwrite=True, belongs=_is_materialised)
+
+
+def _require_no_bands(folder: Path) -> None:
+    """Raise `ResultExists` for bands that were materialised: to write them takes longer than the catalogue."""
+    found = sorted(str(record.parent) for record in folder.glob(f"**/{MATERIALISED}/{commit.RECORD}"))
+    if found:
+        must = "A catalogue that is replaced must hold no bands that were written as GeoTIFF, which would be deleted"
+        raise OpenEOError("ResultExists", must, got=found, do="Move or delete these folders first, or name another one")
 
 
 def _is_materialised(file: str) -> bool:

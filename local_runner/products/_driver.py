@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from local_runner.errors import OpenEOError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
@@ -20,6 +22,13 @@ DRIVER: Final = "openeo_sar:driver"
 """Property of an item: name of the driver that opens it."""
 ROWS: Final = 256
 """Rows of a chunk of a driver's band; a chunk holds whole rows."""
+
+
+class ChoiceEmptyError(OpenEOError):
+    """`--burst`, `--swath` or `--polarization` leave nothing of the products of a driver, or name what they do not have.
+
+    It is an error of the whole call only if no other driver has what is named.
+    """
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ Reads documents alone; of the files of the products it is only asked whether the
 from __future__ import annotations
 
 import shlex
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -13,16 +15,17 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from local_runner.access import Access, locate
 from local_runner.cube import utc_day
 from local_runner.errors import OpenEOError
 from local_runner.products import is_driven
-from local_runner.stac.overview import Overview, overviews, plain
+from local_runner.stac.overview import Overview, entry_of, overviews, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rich.console import RenderableType
+
+    from local_runner.access import Access
 
 _FIELDS: Final = {
     "product": ("product:type", "openeo_sar:driver"),
@@ -31,11 +34,11 @@ _FIELDS: Final = {
     "polarisations": ("sar:polarizations",),
     "orbit": ("sat:relative_orbit", "sat:orbit_state"),
     "orbit file": ("openeo_sar:orbit",),
-    "burst": ("openeo_sar:burst_id", "openeo_sar:relative_burst"),
     "swath": ("openeo_sar:swath", "sar:beam_ids"),
-    "DEM": ("insar:processing_dem", "openeo_sar:dem_datum"),
 }
 """Lines of the description, and the properties that they tell."""
+_EXAMPLES: Final = ("height", "incidence_angle")
+_MOST_TOLD: Final = 5
 
 
 def lines(known: Sequence[Overview]) -> list[str]:
@@ -57,19 +60,23 @@ def describe(address: str, access: Access) -> Group:
 
 
 def next_commands(stack: Overview) -> list[str]:
-    """Commands that go on from a collection."""
-    from local_runner import catalog  # noqa: PLC0415
-
+    """Commands that go on from a collection; none where its files are missing."""
     given = f"data={stack.address}"
     found = []
-    complex_bands = any(name.startswith("i_") for name in stack.bands)
-    if complex_bands and "azimuth_shift" in stack.bands:
-        found += [["run", "slc_coregistration", "--input", given]] if "slc_coregistration" in catalog.ids() else []
-    elif complex_bands and len(stack.days) > 1:
-        found.append(["run", "slc_coherence", "--input", given, "-p", "pairs=neighbours:1", "--out", "coherence"])
+    images = [name.removeprefix("i_") for name in stack.bands if name.startswith("i_")]
+    placed_only = "azimuth_shift" in stack.bands
+    if stack.missing:
+        return []
+    if images and len(stack.days) > 1 and not placed_only and stack.bands.keys() >= {"grid_lat", "grid_lon"}:
+        polarization = [] if "VV" in images else ["-p", f"polarization={images[0]}"]
+        pairs = ["-p", "pairs=neighbours:1", *polarization]
+        found.append(["run", "slc_coherence", "--input", given, *pairs, "--out", "coherence"])
+    elif images and len(stack.days) > 1:
+        found.append(["pairs", stack.address, "neighbours:1"])
     if any(map(is_driven, stack.found)):
-        found.append(["stac", stack.address, "--materialise"])
-    return [f"openeo-sar {shlex.join(words)}" for words in found]
+        bands = [name for name in _EXAMPLES if name in stack.bands] or list(stack.bands)[:2]
+        found.append(["stac", stack.address, "--materialise", *(word for name in bands for word in ("--band", name))])
+    return [shlex.join(["openeo-sar", *words]) for words in found]
 
 
 def _described(stack: Overview) -> Iterator[RenderableType]:
@@ -80,8 +87,7 @@ def _described(stack: Overview) -> Iterator[RenderableType]:
     yield _dates(stack)
     yield _bands(stack)
     if stack.missing:
-        many = _counted(stack.missing, "file")
-        yield Text(f"Missing: {many}, the first is {plain(stack.missing[0])}", style="bold red")
+        yield _missing(stack.missing)
     commands = [Text(command, no_wrap=True) for command in next_commands(stack)]
     if commands:
         yield Group(Text("Next", style="bold"), *commands)
@@ -90,10 +96,55 @@ def _described(stack: Overview) -> Iterator[RenderableType]:
 def _facts(stack: Overview) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     rows = {name: ", ".join(stack.values(*fields)) for name, fields in _FIELDS.items()}
-    rows |= {"primary": stack.primary, "grid": _grid(stack), "footprint": _footprint(stack)}
+    rows |= {"burst": _burst(stack), "heights": _heights(stack), "primary": stack.primary}
+    rows |= {"grid": _grid(stack), "footprint": _footprint(stack)}
     for name, value in rows.items():
         if value:
             table.add_row(name, value)
+    return table
+
+
+def _missing(files: Sequence[str]) -> RenderableType:
+    """Files that are gone: their products, each with the number of its files."""
+    count = Counter(next((str(p) for p in Path(file).parents if p.suffix.upper() == ".SAFE"), file) for file in files)
+    told = [
+        f"{_counted([*range(many)], 'file')} of {name}" if name not in files else name for name, many in count.items()
+    ]
+    rest = [f"and {len(told) - _MOST_TOLD} more"] if len(told) > _MOST_TOLD else []
+    listed = [Text(plain(text)) for text in (*told[:_MOST_TOLD], *rest)]
+    do = Text("Put them back, or make the catalogue again with `openeo-sar stac`.")
+    return Group(Text(f"Missing: {_counted(files, 'file')}", style="bold red"), *listed, do)
+
+
+def _burst(stack: Overview) -> str:
+    """Bursts as `t117_249435_iw2`, whichever fields tell them."""
+    told = stack.values("openeo_sar:burst_id")
+    if told:
+        return ", ".join(told)
+    parts = [stack.values(name) for name in ("sat:relative_orbit", "openeo_sar:relative_burst", "openeo_sar:swath")]
+    if any(len(values) != 1 for values in parts):
+        return ", ".join(parts[1])
+    track, burst, swath = (values[0] for values in parts)
+    return f"t{track.zfill(3)}_{burst.zfill(6)}_{swath.lower()}"
+
+
+def _heights(stack: Overview) -> str:
+    """What the band `height` is made from: rasters and what they are counted from, or the annotation."""
+    datum = stack.values("openeo_sar:dem_datum")
+    assets = [(key, asset) for found in stack.found for key, asset in found.assets.items()]
+    rasters = [plain(asset.get("href", "")) for key, asset in assets if key == "dem" or key.startswith("dem_")]
+    known = list(dict.fromkeys(href.rpartition("/")[2] for href in rasters)) or stack.values("insar:processing_dem")
+    if known or datum:
+        return ", ".join([*known[:_MOST_TOLD], *(["..."] if len(known) > _MOST_TOLD else []), *datum])
+    annotated = "sentinel1_slc" in stack.values("openeo_sar:driver") and "height" in stack.bands
+    return "geolocation grid of the annotation" if annotated else ""
+
+
+def _table(*names: str) -> Table:
+    """Table whose columns are broken, not cut, where the terminal is narrow."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in names:
+        table.add_column(name, overflow="fold")
     return table
 
 
@@ -125,7 +176,7 @@ def _footprint(stack: Overview) -> str:
 
 def _dates(stack: Overview) -> Table:
     """Items with their baselines to the stack primary, as far as they are known."""
-    table = Table("date", "item", "days", "perpendicular (m)", box=None, header_style="bold", pad_edge=False)
+    table = _table("date", "item", "days", "perpendicular (m)")
     for found in sorted(stack.found, key=lambda each: (each.time(), each.id)):
         day = utc_day(found.time())
         after = (np.datetime64(day) - np.datetime64(stack.primary)).astype(int) if stack.primary else None
@@ -138,7 +189,7 @@ def _dates(stack: Overview) -> Table:
 
 
 def _bands(stack: Overview) -> Table:
-    table = Table("band", "unit", "meaning", box=None, header_style="bold", pad_edge=False)
+    table = _table("band", "unit", "meaning")
     for name, band in stack.bands.items():
         table.add_row(name, plain(band.get("unit", "")), plain(band.get("description", "")))
     return table
@@ -146,11 +197,11 @@ def _bands(stack: Overview) -> Table:
 
 def _table_of(known: Sequence[Overview], address: str, access: Access) -> RenderableType:
     """Table of the collections of a collection."""
-    entry = locate(address)
-    document = access.naming(address).read_json(entry)
+    entry = entry_of(address)
+    document = access.naming(entry).read_json(entry)
     common = _common_bands(known)
     columns = ("collection", "dates", "shape", *(() if common else ("bands",)))
-    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    table = _table(*columns)
     for stack in known:
         shape = " x ".join(map(str, stack.shape)) if stack.shape else ""
         table.add_row(stack.id, _span(stack.days), shape, *(() if common else (", ".join(stack.bands),)))
@@ -172,8 +223,8 @@ def _counted(things: Sequence[Any], name: str) -> str:
 def is_stac(address: str, access: Access) -> bool:
     """Whether an address leads to a STAC document rather than to a process."""
     try:
-        entry = locate(address)
-        found = access.naming(address).read_json(entry)
+        entry = entry_of(address)
+        found = access.naming(entry).read_json(entry)
     except OpenEOError:
         return False
     return found.get("type") in ("Collection", "Feature", "Catalog", "FeatureCollection") and "stac_version" in found

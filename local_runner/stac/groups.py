@@ -128,11 +128,17 @@ def _pair_group(cube: xr.DataArray, process: str, primary: str, secondary: str, 
         properties={
             "insar:reference_datetime": iso(times[0]),
             "insar:secondary_datetime": iso(times[1]),
-            "insar:temporal_baseline": round(float((times[1] - times[0]) / np.timedelta64(1, "D")), 6),
+            "insar:temporal_baseline": _days_between(*times),
             **baseline_of_pair(cube, days),
         },
         sources=sources,
     )
+
+
+def _days_between(first: np.datetime64, second: np.datetime64) -> float:
+    """Days from one time to another by whole seconds: the orbit repeats to the second, the start of a burst does not."""
+    seconds = float((second - first) / np.timedelta64(1, "s"))
+    return round(round(seconds) / 86_400, 6)
 
 
 def _date_groups(cube: xr.DataArray, process: str, names: list[str]) -> list[Group]:

@@ -13,7 +13,7 @@ from local_runner.redaction import redact
 from local_runner.stac.bands import STATIC
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 RENDERS: Final = "renders"
 """The one field of an extension without prefix."""
@@ -74,6 +74,7 @@ _OF_THE_INPUT: Final = frozenset(
         "footprint",
         RENDERS,
         "bands",
+        "product:type",
         "sar:datetime_secondary",
     )
 )
@@ -94,6 +95,7 @@ _OF_THE_GRID: Final = frozenset(
 _RESERVED: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _SAFE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}(?<!-[0-9a-f]{12})")
 """Not the name that another one is encoded to, which ends with a hash."""
+_POLARIZED: Final = re.compile(r"_(VV|VH|HV|HH)(?![A-Za-z])", re.IGNORECASE)
 _PLAIN: Final = re.compile(r"[iq](_.*)?|.*_shift|(reference|deramp|reramp|azimuth_carrier|flattening)_phase")
 
 
@@ -167,6 +169,16 @@ def meaning_of(key: str) -> Meaning:
     """What a band is by its name without pair; a polarisation at the end (`i_VV`, `coherence_vv`) is left aside."""
     base = re.sub(r"_(VV|VH|HV|HH)$", "", key, flags=re.IGNORECASE)
     return _MEANINGS.get(key) or _MEANINGS.get(base) or Meaning()
+
+
+def polarizations(inherited: Sequence[str], bands: Iterable[str], parameters: Mapping[str, Any]) -> list[str]:
+    """Polarisations of the inputs that a result is of: by the names of its bands, else by the parameter `polarization`.
+
+    Empty where neither tells, and the inputs have several.
+    """
+    named = {match[1].upper() for band in bands if (match := _POLARIZED.search(band))}
+    told = named or {str(parameters.get("polarization", "")).upper()}
+    return [name for name in inherited if name in told] or (list(inherited) if len(inherited) == 1 else [])
 
 
 def is_plain(key: str) -> bool:

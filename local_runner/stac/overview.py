@@ -24,12 +24,25 @@ if TYPE_CHECKING:
     from local_runner.stac.walk import Found
 
 _LONGEST: Final = 500
+RECORD: Final = "record.json"
 
 
 def plain(value: Any) -> str:
     """A value as text of at most 500 characters, in which those that a terminal would obey are escaped."""
     text = str(value)[:_LONGEST]
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def entry_of(address: str) -> str:
+    """Address of the document that a folder stands for, also where it is the only one in it, as that of an item."""
+    entry = locate(address)
+    if is_remote(entry) or not os.path.isdir(entry):  # noqa: PTH112
+        return entry
+    try:
+        inside = [path for path in Path(entry).glob("*.json") if path.name != RECORD]
+    except OSError:
+        return entry
+    return str(inside[0]) if len(inside) == 1 else entry
 
 
 @dataclass(frozen=True)
@@ -119,7 +132,8 @@ class Overview:
 
 def overviews(address: str, access: Access) -> list[Overview]:
     """Collections behind an address that have items themselves, or the item behind it."""
-    allowed, entry = access.naming(address), locate(address)
+    entry = entry_of(address)
+    allowed = access.naming(entry)
     given = allowed.read_json(entry).get("links")
     links = [link for link in given if isinstance(link, dict)] if isinstance(given, list) else []
     hrefs = [str(link.get("href", "")) for link in links if link.get("rel") == "child"]

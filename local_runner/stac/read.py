@@ -17,14 +17,13 @@ import xarray as xr
 
 from local_runner.access import public_href
 from local_runner.cube import BANDS, DIMENSIONS, T, X, Y, iso, temporal_extent, to_time, utc_day, with_crs
-from local_runner.errors import DataError, OpenEOError
-from local_runner.products import is_driven
+from local_runner.errors import OpenEOError
 from local_runner.stac import grid as grids
 from local_runner.stac.bands import LATITUDE, LONGITUDE, STATIC, Layer, select, texts
 from local_runner.stac.metadata import meaning_of
 from local_runner.stac.planned import PlannedSource
 from local_runner.stac.source import Source
-from local_runner.stac.walk import Found, items
+from local_runner.stac.walk import Found, items, require_one_collection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,7 +70,7 @@ def load(
     if profile is not None:
         found = profile.admit(found, bands)
     dated = _within(found, temporal_extent, source)
-    _require_one_collection([item for _, _, item in dated])
+    require_one_collection([item for _, _, item in dated])
     dates = _dates(dated, source)
     known = [layer for date in dates for layer in date.layers.values()]
     if not known:
@@ -103,16 +102,6 @@ def _within(
         must = f"temporal_extent must hold a date of the data, which has {', '.join(days)}"
         raise OpenEOError("NoDataAvailable", must, got=extent)
     return inside
-
-
-def _require_one_collection(found: list[Found]) -> None:
-    """Raise `GridsDiffer` for products of several collections: each has the grid of its own primary."""
-    homes = {str(item.collection.get("id", "")): item.home for item in found}
-    if len(homes) > 1 and any(map(is_driven, found)):
-        must = f"The items of a cube must have one grid, and so be of one collection; these are of {', '.join(homes)}"
-        raise DataError(
-            "GridsDiffer", must, do=f"Name one of the collections: {', '.join(filter(None, homes.values()))}"
-        )
 
 
 def _planes(

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 from local_runner.access import is_remote, locate, public_href
 from local_runner.cube import to_time
 from local_runner.errors import DataError, LimitExceededError, OpenEOError
+from local_runner.products._driver import DRIVER
 from local_runner.stac.bands import is_raster, require_few
 from local_runner.stac.file_names import date_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import numpy as np
 
@@ -105,6 +106,15 @@ def items(url: str, access: Access) -> list[Found]:
         do = "Name a STAC item, a collection or catalogue with items, or openEO job results"
         raise OpenEOError("NoDataAvailable", "The STAC address must lead to items", got=public_href(entry), do=do)
     return found
+
+
+def require_one_collection(found: Sequence[Found]) -> None:
+    """Raise `GridsDiffer` for products of several collections: each has the grid of its own primary."""
+    homes = {str(item.collection.get("id", "")): item.home for item in found}
+    if len(homes) > 1 and any(DRIVER in item.properties for item in found):
+        must = f"The items of a cube must have one grid, and so be of one collection; these are of {', '.join(homes)}"
+        do = f"Name one of the collections: {', '.join(filter(None, homes.values()))}"
+        raise DataError("GridsDiffer", must, do=do)
 
 
 def _walk(entry: str, access: Access) -> Iterator[Found]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pystac
 
@@ -17,7 +17,7 @@ from local_runner.stac.dimensions import dimensions_of
 from local_runner.stac.documents import GEOJSON, JSON, dump, extent, item_assets, reachable
 from local_runner.stac.files import Files, write_files
 from local_runner.stac.groups import Group, arranged, groups_of, index_offset
-from local_runner.stac.metadata import PARAMETERS, RENDERS, extensions, public, shared
+from local_runner.stac.metadata import PARAMETERS, RENDERS, extensions, polarizations, public, shared
 from local_runner.stac.renders import renders_of
 from local_runner.stac.save_options import options_of
 from local_runner.stac.walk import RECORD_REL
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from local_runner.compute.workers import Workers
+
+
+_POLARIZATIONS: Final = "sar:polarizations"
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def _item(
     if geometry is None and index_offset(cube) == (0, 0):
         geometry, bbox = _outline_of_input(group, [cube.sizes[Y], cube.sizes[X]])
     properties = {
-        **public(_inherited(group, cube)),
+        **public(_inherited(group, cube, provenance)),
         **group.properties,
         **files.properties,
         **_processing(process, provenance),
@@ -130,9 +133,14 @@ def _item(
     return item
 
 
-def _inherited(group: Group, cube: xr.DataArray) -> dict[str, Any]:
+def _inherited(group: Group, cube: xr.DataArray, provenance: Provenance) -> dict[str, Any]:
     properties = [source["properties"] for source in group.sources]
-    return shared(properties, offset=index_offset(cube), of_one_date=group.start is None)
+    found = shared(properties, offset=index_offset(cube), of_one_date=group.start is None)
+    given = found.pop(_POLARIZATIONS, None)
+    if not isinstance(given, list):
+        return found
+    left = polarizations([str(name) for name in given], group.bands.values(), provenance.parameters)
+    return {**found, _POLARIZATIONS: left} if left else found
 
 
 def _outline_of_input(group: Group, shape: list[int]) -> tuple[dict[str, Any] | None, list[float] | None]:
@@ -181,7 +189,7 @@ def _collection(
         extra["created"] = provenance.created
     collection = pystac.Collection(
         id=process,
-        description=f"Result of the openEO process {process}.",
+        description=_description(process, provenance),
         extent=extent(items.values()),
         license="other",
         extra_fields=extra,
@@ -198,6 +206,14 @@ def _collection(
     dump(collection, folder / "collection.json")
     collection.set_self_href(str(folder / "collection.json"))
     return collection
+
+
+def _description(process: str, provenance: Provenance) -> str:
+    """What the collection is: a process that only loads and saves has computed nothing."""
+    used = {node.get("process_id") for node in provenance.process_graph.values() if isinstance(node, dict)}
+    if used == {"load_stac", "save_result"}:
+        return f"Bands of the collection {process}, materialised."
+    return f"Result of the openEO process {process}."
 
 
 def _datetime(time: Any) -> Any:

@@ -128,7 +128,8 @@ def test_heights_may_be_constant():
 def test_the_box_must_be_covered(tmp_path):
     path = write_dem(tmp_path / "dem.tif")
     must = (
-        r"^DemIncomplete: The DEM must cover the image, instead got nothing in longitude 10\.201 to 10\.300, latitude"
+        r"^DemIncomplete: The DEM .*dem\.tif must cover the image, longitude 10\.050 to 10\.300, latitude 46\.850 to 46\.950,"
+        r" instead got heights in longitude 10\.000 to 10\.200, .*, nothing in longitude 10\.201 to 10\.300, latitude"
     )
     with pytest.raises(DataError, match=must):
         ellipsoidal(path, (10.05, 46.85, 10.3, 46.95))
@@ -141,7 +142,10 @@ def test_a_gap_between_tiles_is_seen(tmp_path):
         write_dem(tmp_path / "w.tif", shape=(240, 100)),
         write_dem(tmp_path / "e.tif", west=10.1, shape=(240, 100)),
     )
-    with pytest.raises(DataError, match=r"^DemIncomplete: The DEM must cover .* longitude 10\.085 to 10\.099,"):
+    with pytest.raises(
+        DataError,
+        match=r"^DemIncomplete: The DEM .*w\.tif and 1 more must cover .* nothing in longitude 10\.085 to 10\.099,",
+    ):
         ellipsoidal([west, east])
     with pytest.raises(DataError, match=r"^DemIncomplete: A DEM must have at least one raster"):
         ellipsoidal([])

@@ -26,7 +26,7 @@ def sea(paths, datum="ellipsoid", box=BOX):
 
 
 def test_the_error_says_what_to_do_at_the_coast(tmp_path):
-    must = r"^DemIncomplete: The DEM must cover the image, .* if there are none because it is open sea, say --dem-gaps sea\.$"
+    must = r"^DemIncomplete: The DEM .* must cover .* if there are none because it is open sea, say --dem-gaps sea\.$"
     with pytest.raises(DataError, match=must):
         heights_of_raster([write_dem(tmp_path / "dem.tif", flat)], "ellipsoid", BOX)
 

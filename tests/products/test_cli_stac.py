@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from local_runner.cli import cli
 from local_runner.products import catalogue
+from local_runner.products._options import options_of
 
 
 def call(*args):
@@ -28,6 +29,7 @@ def test_prints_what_was_made(stack, tmp_path):
         f"t001_000001_iw1: 3 dates (2023-03-19 to 2023-04-12), 600 x 40, {bands}",
         f"catalogue: {tmp_path / 'cat' / 'collection.json'}",
         f"next: openeo-sar describe {tmp_path / 'cat'}",
+        f"next: openeo-sar run slc_coherence --input data={tmp_path / 'cat'} -p pairs=neighbours:1 --out coherence",
     ]
 
 
@@ -84,8 +86,17 @@ def test_path_that_is_no_product(tmp_path):
     (tmp_path / "empty").mkdir()
     result = call("stac", tmp_path / "empty", "--out", tmp_path / "cat")
     assert result.exit_code == 5
-    assert result.stderr.splitlines()[-1].startswith("error: ProductUnknown: ")
+    assert result.stderr.splitlines()[-1].startswith(
+        "error: ProductUnknown: The folder must hold a product; it is empty"
+    )
     assert not (tmp_path / "cat").exists()
+
+
+def test_a_catalogue_is_no_product(made, tmp_path):
+    result = call("stac", made.parent, "--materialise", "--out", tmp_path / "other")
+    assert result.exit_code == 5
+    assert f"`openeo-sar stac {made.parent} --materialise`, without --out" in result.stderr
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.parametrize(
@@ -158,7 +169,55 @@ def test_description_of_an_item(made):
 
 def test_description_tells_missing_files(made, stack):
     (stack[0] / "product.json").unlink()
-    assert "Missing: 1 file, the first is " in call("describe", made.parent).stdout
+    text = call("describe", made.parent).stdout
+    assert f"Missing: 1 file\n{stack[0] / 'product.json'}\nPut them back" in text
+    assert "Next" not in text
+
+
+def test_description_of_a_narrow_terminal_keeps_ids(made, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    text = "".join(line.strip() for line in call("describe", made.parent).stdout.splitlines())
+    assert "…" not in text
+
+
+def test_description_of_the_folder_of_an_item(made):
+    assert call("describe", next(made.parent.glob("*0319"))).stdout.startswith("t001_000001_iw1_20230319\n")
+
+
+def test_a_product_is_described_by_its_catalogue(stack):
+    result = call("describe", stack[0])
+    assert result.exit_code == 2
+    assert f"openeo-sar stac {stack[0]} --out catalogue" in result.stderr
+
+
+def test_next_commands_are_quoted(stack, tmp_path):
+    lines = call("stac", *stack, "--out", tmp_path / "my cat").stdout.splitlines()
+    assert f"next: openeo-sar describe '{tmp_path / 'my cat'}'" in lines
+
+
+def test_unknown_band_is_refused_before_the_catalogue_is_made(stack, tmp_path):
+    result = call("stac", *stack, "--out", tmp_path / "cat", "--materialise", "--band", "nonsense")
+    assert result.exit_code == 2
+    assert "Each of the bands must be one of ('grid_lat'," in result.stderr
+    assert not (tmp_path / "cat").exists()
+
+
+def test_options_without_effect_are_told(stack, tmp_path):
+    result = call("stac", *stack, "--out", tmp_path / "cat", "--primary", "20230331", "--date", "20230101", "--unpack")
+    told = [line for line in result.stderr.splitlines() if "no effect" in line]
+    needs = "has no effect: none of these products needs it"
+    assert told == [f"warning: --date {needs}", f"warning: --unpack {needs}"]
+
+
+@pytest.mark.parametrize("name", ["a.EOF", "a.EOF.zip"])
+def test_a_folder_of_orbits(name, tmp_path):
+    (tmp_path / "orbits").mkdir()
+    (tmp_path / "orbits" / name).write_text("")
+    assert options_of(tmp_path, {"orbits": [tmp_path / "orbits"]}).orbits == (tmp_path / "orbits" / name,)
+
+
+def test_case_of_the_datum_does_not_matter(tmp_path):
+    assert options_of(tmp_path, {"dem": "d.tif", "dem_datum": "egm2008"}).dem_datum == "EGM2008"
 
 
 def test_commands_of_the_description_run(made):

@@ -112,10 +112,17 @@ def test_items_are_valid(made, validate):
         validate(json.loads(path.read_text()))
 
 
-def test_overwriting_the_catalogue_removes_it(made, stack):
-    (result,) = materialise(made)
-    catalogue(stack, out=made.parent, overwrite=True)
-    assert not result.folder.exists()
+def test_overwriting_the_catalogue_does_not_remove_it(made, stack):
+    (result,) = materialise(made, bands=["height"])
+    with pytest.raises(OpenEOError, match=r"^ResultExists: .* no bands that were written as GeoTIFF.*materialised"):
+        catalogue(stack, out=made.parent, overwrite=True)
+    assert (result.folder / "height.tif").is_file()
+
+
+def test_it_is_called_what_it_is(made):
+    (result,) = materialise(made, bands=["height"])
+    told = json.loads((result.folder / "collection.json").read_text())["description"]
+    assert told == "Bands of the collection t001_000001_iw1, materialised."
 
 
 @pytest.mark.parametrize("for_backend", [False, True])

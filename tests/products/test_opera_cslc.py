@@ -195,7 +195,9 @@ def test_options_choose(tmp_path):
     assert bands[:2] == ["i_VH", "q_VH"]
     for options in ({"bursts": ("T064-135523-IW3",)}, {"swaths": ("IW3",)}):
         assert [stack.id for stack in stacks("opera_cslc", *paths, **options)] == ["t064_135523_iw3"]
-    with pytest.raises(OpenEOError, match=r"^NoDataAvailable: The options must leave a burst of the products"):
+    with pytest.raises(
+        OpenEOError, match=r"^NoDataAvailable: --burst, --swath and --polarization must leave one of .*iw3 VV"
+    ):
         stacks("opera_cslc", *paths, bursts=("t001_000001_iw1",))
 
 

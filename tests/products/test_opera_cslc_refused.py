@@ -146,6 +146,16 @@ def test_a_date_has_one_file_per_polarisation_and_a_burst_one_of_static_layers(t
         stacks("opera_cslc", *twice)
 
 
+def test_a_polarisation_that_no_cslc_has_leaves_no_static_layers_alone(tmp_path):
+    paths = cslc(tmp_path / "a.h5"), static_layers(tmp_path / "s.h5")
+    must = (
+        r"^ProcessParameterInvalid: --polarization must be one of \('VV',\), which the products have, instead got 'VH'"
+    )
+    with pytest.raises(OpenEOError, match=must):
+        stacks("opera_cslc", *paths, polarizations=("VH",))
+    assert len(stacks("opera_cslc", paths[1], polarizations=("VH",))) == 1
+
+
 def test_an_outline_without_area_is_named(tmp_path):
     path = cslc(tmp_path / "a.h5", bounding_polygon="POLYGON((0 0, 1 1, 2 2, 0 0))")
     with pytest.raises(DataError, match=r"^DataCorrupt: .*bounding_polygon' in .*a.h5 must be a polygon with an area"):

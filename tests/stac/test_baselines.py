@@ -1,7 +1,9 @@
 """Baselines of pairs from those of their dates to the stack primary."""
 
+import numpy as np
 import pytest
 
+from local_runner.stac.groups import _days_between
 from tests.stac.results import PAIR, cube, items_of, saved
 
 PRIMARY = "openeo_sar:primary"
@@ -94,3 +96,8 @@ def test_primary_is_that_of_a_radar_grid_only(tmp_path):
     data.attrs["stac"]["2023-03-19"][0]["properties"] |= {PRIMARY: "2023-03-31"}
     (item,) = items_of(saved(tmp_path, data))
     assert PRIMARY not in item["properties"]
+
+
+def test_days_of_a_pair_are_counted_by_whole_seconds():
+    first, second = np.datetime64("2023-03-19T05:50:33.100"), np.datetime64("2023-03-31T05:50:33.186")
+    assert _days_between(first, second) == 12

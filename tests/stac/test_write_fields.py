@@ -6,7 +6,7 @@ import pytest
 import rasterio
 from pyproj import Transformer
 
-from local_runner.stac.metadata import shared
+from local_runner.stac.metadata import polarizations, shared
 from tests.stac.results import GRAPH, GRID, PAIR, SAR, H, W, cube, items_of, saved
 
 
@@ -201,3 +201,21 @@ def test_the_footprint_of_nothing_is_the_grid(tmp_path):
     data = cube(tmp_path, "coherence_20230319_20230331", crs=32631)
     (item,) = items_of(saved(tmp_path, data.where(False)))
     assert [item["bbox"][i] for i in (0, 3)] == in_degrees(500_000, 5_800_000)
+
+
+@pytest.mark.parametrize(
+    ("inherited", "bands", "parameters", "left"),
+    [
+        (["VV", "VH"], ["coherence"], {"polarization": "VV"}, ["VV"]),
+        (["VV", "VH"], ["i_VH", "height"], {}, ["VH"]),
+        (["VV", "VH"], ["coherence_VH_20230319_20230331"], {"polarization": "VV"}, ["VH"]),
+        (["VV", "VH"], ["coherence"], {}, []),
+        (["VV"], ["coherence"], {}, ["VV"]),
+    ],
+)
+def test_polarizations_are_those_of_the_bands(inherited, bands, parameters, left):
+    assert polarizations(inherited, bands, parameters) == left
+
+
+def test_the_type_of_the_product_is_not_that_of_the_result():
+    assert shared([{"product:type": "SLC", "platform": "a"}], offset=None) == {"platform": "a"}

@@ -20,7 +20,7 @@ from local_runner.cube import iso
 from local_runner.errors import DataError
 from local_runner.files import hdf5
 from local_runner.products import _hdf5, _items
-from local_runner.products._driver import ChoiceEmpty, Options, Product, Stack
+from local_runner.products._driver import ChoiceEmptyError, Options, Product, Stack
 from local_runner.products._rasters import day_of
 from local_runner.products.opera_cslc.header import POLARIZATIONS, Header, Layer, is_identified, layout_of, read_header
 
@@ -56,9 +56,10 @@ def stacks(paths: Sequence[Path], options: Options) -> list[Stack]:
     """One stack per burst, sorted; static layers whose burst has no date are a stack of their own.
 
     Raises what `read_header` raises, `GridsDiffer`, `DatesNotUnique`, `PolarizationsDiffer`, each naming the files, and
-    `NoDataAvailable` where the options leave nothing.
+    `NoDataAvailable` where the options leave nothing, `ProcessParameterInvalid` for a polarisation that no file has.
     """
     known = [read_header(path) for path in paths]
+    _require_polarizations(known, options)
     headers = [header for header in known if _is_wanted(header, options)]
     bursts: dict[str, list[Header]] = defaultdict(list)
     for header in headers:
@@ -67,7 +68,7 @@ def stacks(paths: Sequence[Path], options: Options) -> list[Stack]:
         there = sorted({" ".join((header.burst_id, *header.polarizations)) for header in known})
         must = f"--burst, --swath and --polarization must leave one of {tuple(there)}"
         got = (*options.bursts, *options.swaths, *options.polarizations)
-        raise ChoiceEmpty("NoDataAvailable", must, got=got)
+        raise ChoiceEmptyError("NoDataAvailable", must, got=got)
     return [_stack(burst, bursts[burst], options) for burst in sorted(bursts)]
 
 
@@ -97,6 +98,15 @@ def _is_wanted(header: Header, options: Options) -> bool:
     burst = not bursts or header.burst_id in bursts
     swath = not swaths or header.burst_id.rpartition("_")[2] in swaths
     return burst and swath and (not header.polarizations or bool(_polarizations(header, options)))
+
+
+def _require_polarizations(headers: Sequence[Header], options: Options) -> None:
+    """Raise where no CSLC has a wanted polarisation: static layers, which have none, would be left alone."""
+    there = tuple(sorted({name for header in headers for name in header.polarizations}))
+    unknown = [name for name in options.polarizations if there and name.upper() not in there]
+    if unknown:
+        must = f"--polarization must be one of {there}, which the products have"
+        raise ChoiceEmptyError("ProcessParameterInvalid", must, got=unknown[0])
 
 
 def _polarizations(header: Header, options: Options) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from local_runner.cube import iso
 from local_runner.errors import OpenEOError
 from local_runner.geometry.constants import SPEED_OF_LIGHT_M_S
 from local_runner.products import sentinel1_slc
-from local_runner.products._driver import ChoiceEmpty, Stack
+from local_runner.products._driver import ChoiceEmptyError, Stack
 from local_runner.products._items import asset, band, item
 from local_runner.products.sentinel1_etad import shifts
 from local_runner.products.sentinel1_etad.frame import PRODUCT, covering
@@ -233,8 +233,8 @@ def _require_choices(bursts: Iterable[EtadBurst], options: Options) -> None:
     for text in options.swaths:
         if text.upper() not in swaths:
             must = f"--swath must be one of {swaths}, which the products have"
-            raise ChoiceEmpty("ProcessParameterInvalid", must, got=text)
+            raise ChoiceEmptyError("ProcessParameterInvalid", must, got=text)
     for text in options.bursts:
         if not any(_is(burst, text) for burst in several):
             must = f"--burst must be the number of a burst of the product, or its group, one of {groups}"
-            raise ChoiceEmpty("ProcessParameterInvalid", must, got=text)
+            raise ChoiceEmptyError("ProcessParameterInvalid", must, got=text)

@@ -13,15 +13,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from local_runner.errors import OpenEOError
-from local_runner.geometry.elevation import SEA
-from local_runner.geometry.ground import reach
 from local_runner.products._driver import Stack
-from local_runner.products.sentinel1_slc import heights
 from local_runner.products.sentinel1_slc.acquisitions import stacks_of
-from local_runner.products.sentinel1_slc.items import DATUM, GAPS, fields_of, item_of
+from local_runner.products.sentinel1_slc.dem import grounds_of
+from local_runner.products.sentinel1_slc.items import fields_of, item_of
 from local_runner.products.sentinel1_slc.opening import open_item
 from local_runner.products.sentinel1_slc.orbits import orbit_for, read_orbit_file
-from local_runner.products.sentinel1_slc.safe import is_safe, open_safe
+from local_runner.products.sentinel1_slc.safe import is_safe, open_safe, without_own_zips
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
 
     from local_runner.products._driver import Options
     from local_runner.products.sentinel1_slc.acquisitions import Acquisition
-    from local_runner.products.sentinel1_slc.heights import Box
+    from local_runner.products.sentinel1_slc.dem import Ground
     from local_runner.products.sentinel1_slc.orbits import OrbitFile
 
 __all__ = ["TITLE", "open_item", "recognise", "stacks"]
@@ -46,18 +44,20 @@ def recognise(path: Path) -> bool:
 def stacks(paths: Sequence[Path], options: Options) -> list[Stack]:
     """A stack for each burst and swath that is wanted, with the primary that the options name, else the earliest date.
 
+    Of a DEM single pixels are read, to see whether it has heights there; no other pixel is.
+
     Raises `ProcessParameterInvalid` for choices that nothing meets, `FileNotFound` and `DataCorrupt` naming file and field,
     `DatesNotUnique`, `PolarizationsDiffer`, `BurstsDiffer`, `OrbitUnsuitable`, `ShiftTooLarge`, `DemIncomplete`.
     """
-    safes = [open_safe(path, options) for path in paths]
+    safes = [open_safe(path, options) for path in without_own_zips(paths)]
     found = _with_primary(stacks_of(safes, options), options.primary)
     files = [read_orbit_file(path) for path in options.orbits]
-    rasters = heights.dem_rasters(options.dem) if options.dem else []
-    made = []
+    placed = []
     for primary, dates in found:
-        placed = [_with_orbit(date, files) if files else date for date in dates]
-        made.append(_stack(placed[dates.index(primary)], placed, rasters, options))
-    return made
+        several = [_with_orbit(date, files) if files else date for date in dates]
+        placed.append((several[dates.index(primary)], several))
+    grounds = grounds_of([primary for primary, _ in placed], options)
+    return [_stack(*each, ground, options) for each, ground in zip(placed, grounds, strict=True)]
 
 
 def _with_primary(
@@ -83,38 +83,17 @@ def _with_orbit(date: Acquisition, files: Sequence[OrbitFile]) -> Acquisition:
     return replace(date, orbit_file=orbit_for(files, date.annotation.platform, date.start, date.duration_s))
 
 
-def _stack(
-    primary: Acquisition, dates: Sequence[Acquisition], rasters: Sequence[tuple[Path, Box | None]], options: Options
-) -> Stack:
+def _stack(primary: Acquisition, dates: Sequence[Acquisition], ground: Ground, options: Options) -> Stack:
     name, annotation = primary.name, primary.annotation
-    dem = _dem(primary, rasters, options)
-    told = {DATUM: options.dem_datum, GAPS: options.dem_gaps}
     what = annotation.swath if primary.burst.burst_id is None else f"burst {primary.burst.burst_id} {annotation.swath}"
     track = "" if annotation.relative_orbit is None else f", relative orbit {annotation.relative_orbit}"
     roots = {image.folder for date in dates for image in date.images.values()}
-    roots |= {date.orbit_file.path for date in dates if date.orbit_file} | set(dem)
+    roots |= {date.orbit_file.path for date in dates if date.orbit_file} | set(ground.rasters)
     return Stack(
         id=name,
         title=f"Sentinel-1 {what}{track}",
         description=f"Sentinel-1 SLC, {what}{track}, on the grid of {primary.day}; i and q are digital numbers.",
-        items=[item_of(name, primary, date, dem, told) for date in dates],
+        items=[item_of(name, primary, date, ground.rasters, ground.told) for date in dates],
         roots=tuple(sorted(root for root in roots if not root.is_relative_to(options.out))),
         fields=fields_of(primary),
     )
-
-
-def _dem(primary: Acquisition, rasters: Sequence[tuple[Path, Box | None]], options: Options) -> list[Path]:
-    """Rasters of the DEM that meet the burst of the primary, which they must cover unless their gaps are sea.
-
-    Below a burst of open sea it is any of them, for what its heights refer to.
-    """
-    if not rasters:
-        return []
-    box = reach(primary.grid)
-    chosen = [path for path, own in rasters if heights.meets(own, box)]
-    if options.dem_gaps == SEA and not chosen:
-        chosen = [rasters[0][0]]
-    annotation, index = primary.annotation, primary.burst.index
-    if not heights.of_dem(chosen, options.dem_datum, primary.grid, annotation, index, options.dem_gaps).tiles:
-        _LOG.warning("no raster of the DEM covers %s: it is taken for open sea", primary.name)
-    return chosen

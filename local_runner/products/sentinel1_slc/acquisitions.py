@@ -5,14 +5,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from local_runner.cube import utc_day
-from local_runner.errors import DataError, OpenEOError, Quoted
+from local_runner.errors import DataError
+from local_runner.products._driver import ChoiceEmptyError
+from local_runner.products.sentinel1_slc.agreement import (
+    apart,
+    require_one_per_day,
+    require_same_polarizations,
+    require_shared,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -28,6 +33,8 @@ if TYPE_CHECKING:
 _ORDER: Final = ("VV", "HH", "VH", "HV")
 """The first of these that there is gives the geometry."""
 _ID: Final = re.compile(r"t?(\d{1,3})[_-](\d+)[_-]([a-z0-9]+)")
+_MOST_NAMES: Final = 6
+"""Bursts that an error names one by one."""
 _SECOND: Final = np.timedelta64(1, "s")
 
 
@@ -106,11 +113,11 @@ def stacks_of(safes: Sequence[Safe], options: Options) -> list[list[Acquisition]
     _require_choices(safes, options)
     found = _acquisitions([image for safe in safes for image in safe.images])
     wanted = _chosen(found, options.bursts)
-    _require_shared(wanted)
     grouped = _grouped(wanted)
+    require_shared(wanted, grouped)
     for stack in grouped:
-        _require_one_per_day(stack)
-        _require_same_polarizations(stack)
+        require_one_per_day(stack)
+        require_same_polarizations(stack)
     return sorted(grouped, key=lambda stack: (stack[0].annotation.swath, stack[0].since_node_s, stack[0].name))
 
 
@@ -125,7 +132,7 @@ def _acquisitions(images: Iterable[Image]) -> list[Acquisition]:
             other = known.setdefault(annotation.polarization, image)
             if other is not image:
                 must = f"A burst must be named once; that of {burst.azimuth_time} is in two files"
-                got = [str(each.annotation.path) for each in (other, image)]
+                got = apart(each.annotation.path for each in (other, image))
                 raise DataError("DatesNotUnique", must, got=got, do="Name one of these products")
     for several in found.values():
         _require_one_grid(list(several.values()))
@@ -149,21 +156,28 @@ def _require_choices(safes: Sequence[Safe], options: Options) -> None:
         unknown = [text for text in chosen if text.upper() not in there]
         if unknown:
             must = f"--{name} must be one of {there}, which the products have"
-            raise OpenEOError("ProcessParameterInvalid", must, got=unknown[0])
+            raise ChoiceEmptyError("ProcessParameterInvalid", must, got=unknown[0])
     if not any(safe.images for safe in safes):
         there = tuple(sorted({" ".join(pair) for safe in safes for pair in safe.offered}))
         must = f"The products must have an image of the chosen swaths and polarisations; they have {there}"
-        raise OpenEOError("ProcessParameterInvalid", must, got=(*options.swaths, *options.polarizations))
+        raise ChoiceEmptyError("ProcessParameterInvalid", must, got=(*options.swaths, *options.polarizations))
 
 
 def _chosen(found: Sequence[Acquisition], chosen: Sequence[str]) -> list[Acquisition]:
     """Acquisitions of the chosen bursts: by id, by swath, or by track, id and swath; all if none is chosen."""
     for text in chosen:
         if not any(_is(each, text) for each in found):
-            there = tuple(sorted({each.name for each in found}))
-            must = f"--burst must be one of {there}, or the number or swath in it"
-            raise OpenEOError("ProcessParameterInvalid", must, got=text)
+            must = f"--burst must be one of {_listed({each.name for each in found})}, or the number or swath in it"
+            raise ChoiceEmptyError("ProcessParameterInvalid", must, got=text)
     return [each for each in found if not chosen or any(_is(each, text) for text in chosen)]
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Names of bursts, of many of them the ends."""
+    there = tuple(sorted(names))
+    if len(there) <= _MOST_NAMES:
+        return str(there)
+    return f"the {len(there)} bursts {there[0]}, {there[1]}, ... {there[-1]} (all are listed without --burst)"
 
 
 def _is(acquisition: Acquisition, text: str) -> bool:
@@ -193,64 +207,3 @@ def _grouped(found: Iterable[Acquisition]) -> list[list[Acquisition]]:
         )
         groups.setdefault(next(near, (*track, each.since_node_s)), []).append(each)
     return list(groups.values())
-
-
-def _require_shared(found: Sequence[Acquisition]) -> None:
-    """Raise `BurstsDiffer` where a pass has no burst in common with another one of its track.
-
-    A pass with one burst alone, as the burst extractor makes them, must have it in common with any other: somebody who names
-    such products means a stack.
-    """
-    passes: dict[tuple[str, int], list[Acquisition]] = {}
-    for each in found:
-        passes.setdefault((each.annotation.platform, each.annotation.absolute_orbit), []).append(each)
-    stacks = [{id(each) for each in stack} for stack in _grouped(found)]
-    for key, members in passes.items():
-        track = members[0].annotation.relative_orbit
-        compared = [
-            other
-            for name, others in passes.items()
-            for other in others
-            if name != key and (len(members) == 1 or other.annotation.relative_orbit == track)
-        ]
-        own, theirs = {id(each) for each in members}, {id(each) for each in compared}
-        if compared and not any(stack & own and stack & theirs for stack in stacks):
-            must = (
-                f"Passes of one track must share bursts; {', '.join(_folders(members))} shares none with"
-                f" {', '.join(_folders(compared))}"
-            )
-            do = "Make a catalogue of the products of each burst on its own"
-            raise OpenEOError("BurstsDiffer", must, got=_summary(found), do=do)
-
-
-def _folders(found: Iterable[Acquisition]) -> list[str]:
-    return sorted({Path(folder).name for each in found for folder in each.folders})
-
-
-def _summary(found: Sequence[Acquisition]) -> Quoted:
-    """First and last burst of each product."""
-    names: dict[str, list[str]] = {}
-    for each in found:
-        for folder in _folders([each]):
-            names.setdefault(folder, []).append(each.name)
-    spans = {folder: " to ".join(dict.fromkeys((min(own), max(own)))) for folder, own in names.items()}
-    return Quoted("; ".join(f"{folder}: {span}" for folder, span in spans.items()))
-
-
-def _require_one_per_day(stack: Sequence[Acquisition]) -> None:
-    for first, second in pairwise(stack):
-        if first.day == second.day:
-            must = f"A stack must have one acquisition of {first.name} per UTC day; {first.day} has two"
-            got = [*first.folders, *second.folders]
-            raise DataError("DatesNotUnique", must, got=got, do="Name one of these products")
-
-
-def _require_same_polarizations(stack: Sequence[Acquisition]) -> None:
-    first = stack[0]
-    for other in stack[1:]:
-        if set(other.images) != set(first.images):
-            must = f"All dates of {first.name} must have the same polarisations"
-            got = {", ".join(_folders([each])): sorted(each.images) for each in (first, other)}
-            common = " ".join(sorted(set(first.images) & set(other.images)))
-            do = f"Choose with --polarization {common}" if common else "Name products of one polarisation"
-            raise OpenEOError("PolarizationsDiffer", must, got=got, do=do)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from local_runner.access import Access, locate
 from local_runner.errors import DataError
 from local_runner.geometry.constants import SPEED_OF_LIGHT_M_S
 from local_runner.geometry.elevation import GAPS, heights_of_raster
@@ -16,26 +14,27 @@ from local_runner.geometry.ground import reach
 from local_runner.geometry.lattice import HeightGrid, Lattice
 from local_runner.geometry.range_doppler import forward
 from local_runner.stac import footprint
-from local_runner.stac.bands import addresses
-from local_runner.stac.walk import items
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from local_runner.geometry.dem import RasterHeights
     from local_runner.geometry.radar_grid import RadarGrid
     from local_runner.products.sentinel1_slc.annotation import Annotation
+    from local_runner.products.sentinel1_slc.bursts import Burst
     from local_runner.stac.footprint import Ring
 
-    Box = Sequence[float]
     Floats = NDArray[np.float64]
 
 CELLS: Final = 600
 """Cells along each side of the raster that stands for the geolocation grid: of 0.5 km, the points being 4 to 20 km apart."""
 MARGIN_DEG: Final = 0.5
 """Around the points: more than relief displaces the ground."""
+POINTS: Final = (17, 17)
+"""Lines and samples of a burst at which voids of a DEM are sought: some 1 km and 5 km apart."""
 _FAR: Final = 4
 """How often the diagonal of the box the border is moved away, so that what is between covers the box."""
 _TOLERANCE: Final = 1e-9
@@ -144,12 +143,10 @@ def on_ground(grid: RadarGrid, annotation: Annotation, line: Floats, sample: Flo
 
 def outline(grid: RadarGrid, annotation: Annotation, index: int) -> Ring | None:
     """Outline of the valid part of a burst on smooth ground, positions (longitude, latitude) in degrees; None without one."""
-    burst = annotation.bursts[index]
-    valid = np.flatnonzero(burst.first_valid >= 0)
-    if not valid.size:
+    box = _valid(annotation.bursts[index])
+    if box is None:
         return None
-    first, last = int(valid[0]), int(valid[-1])
-    left, right = int(burst.first_valid[valid].min()), int(burst.last_valid.max())
+    first, last, left, right = box
     line = first + np.array(footprint.sample_positions(last - first + 1), float)
     sample = left + np.array(footprint.sample_positions(right - left + 1), float)
     latitude, longitude = np.full((2, line.size, sample.size), np.nan)
@@ -158,6 +155,22 @@ def outline(grid: RadarGrid, annotation: Annotation, index: int) -> Ring | None:
     j, i = np.nonzero(border)
     latitude[border], longitude[border], _ = on_ground(grid, annotation, line[j], sample[i])
     return footprint.of_samples(latitude, longitude)
+
+
+def lattice(grid: RadarGrid, annotation: Annotation, index: int) -> tuple[Floats, Floats]:
+    """Latitude and longitude (n,) in degrees of `POINTS` from border to border of the valid part of a burst, smooth ground."""
+    first, last, left, right = _valid(annotation.bursts[index]) or (0, 0, 0, 0)
+    line, sample = np.meshgrid(np.linspace(first, last, POINTS[0]), np.linspace(left, right, POINTS[1]))
+    latitude, longitude, _ = on_ground(grid, annotation, line.ravel(), sample.ravel())
+    return latitude, longitude
+
+
+def _valid(burst: Burst) -> tuple[int, int, int, int] | None:
+    """First and last line, first and last sample of the valid part; None without one."""
+    valid = np.flatnonzero(burst.first_valid >= 0)
+    if not valid.size:
+        return None
+    return int(valid[0]), int(valid[-1]), int(burst.first_valid[valid].min()), int(burst.last_valid.max())
 
 
 def of_dem(
@@ -177,37 +190,3 @@ def of_dem(
         must = f"burst {index} of {annotation.path} must have valid samples"
         raise DataError("DataCorrupt", must, do="Leave it out with --burst")
     return heights_of_raster(rasters, datum, reach(grid), ring, gaps)
-
-
-def dem_rasters(dem: str) -> list[tuple[Path, Box | None]]:
-    """Rasters of a DEM with the box of each if it is known: a raster, a folder of them, or a STAC document.
-
-    Raises `FileNotFound`, and what reading a catalogue raises.
-    """
-    where = locate(dem)
-    path = Path(where)
-    if path.is_dir():
-        rasters = sorted(file for file in path.iterdir() if file.suffix.lower() in (".tif", ".tiff"))
-        if not rasters:
-            raise DataError("FileNotFound", "A folder of a DEM must hold GeoTIFF files or a collection.json", got=where)
-        return [(raster, None) for raster in rasters]
-    if path.is_file() and path.suffix.lower() != ".json":
-        return [(path, None)]
-    access = Access(trusted=True).naming(dem)
-    return [
-        (access.open_path(href), found.item.get("bbox"))
-        for found in items(dem, access)
-        for _, href in addresses(found, access.resolve)
-    ]
-
-
-def meets(box: Box | None, other: Box) -> bool:
-    """Whether two boxes (west, south, east, north) have points in common; one that is not known meets all."""
-    if box is None or len(box) != 4:
-        return True
-    (west, south, east, north), (west_2, south_2, east_2, north_2) = box, other
-    width, width_2 = (
-        end - start if start <= end else end - start + 360 for start, end in ((west, east), (west_2, east_2))
-    )
-    apart = min((west_2 - west) % 360 - width, (west - west_2) % 360 - width_2)
-    return south <= north_2 and south_2 <= north and apart <= 0

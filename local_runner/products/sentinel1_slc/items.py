@@ -34,6 +34,10 @@ LINE_OFFSET: Final = "openeo_sar:line_offset"
 SAMPLE_OFFSET: Final = "openeo_sar:sample_offset"
 DATUM: Final = "openeo_sar:dem_datum"
 GAPS: Final = "openeo_sar:dem_gaps"
+HEIGHTS: Final = "openeo_sar:heights"
+"""Where the heights of the bands come from: `DEM`, or `geolocation grid`."""
+VOIDS: Final = "openeo_sar:dem_void_share"
+"""Share of the burst in which the DEM has no height, 0 to 1, by single pixels."""
 ORBIT: Final = "orbit"
 DEM: Final = "dem"
 OF_PRIMARY: Final = "primary_"
@@ -49,9 +53,9 @@ def item_of(
     primary: Acquisition,
     date: Acquisition,
     dem: Sequence[Path] = (),
-    told: Mapping[str, str | None] | None = None,
+    told: Mapping[str, Any] | None = None,
 ) -> pystac.Item:
-    """Item of a date of a stack. `dem`: rasters under the burst; `told`: properties that say how they are to be read."""
+    """Item of a date of a stack. `dem`: rasters under the burst; `told`: properties of the heights."""
     properties = {
         **_of_sensor(date),
         **_of_view(date),
@@ -59,7 +63,7 @@ def item_of(
         **_of_placement(primary, date),
         PRIMARY: primary.day,
         "openeo_sar:orbit": date.orbit_file.orbit.source if date.orbit_file else "annotation",
-        **{name: value for name, value in (told or {}).items() if dem and value},
+        **(told or {}),
     }
     assets = _assets(date) | (_of_primary(primary) if date is not primary else {})
     for count, raster in enumerate(dem, start=1):

@@ -19,6 +19,7 @@ from rasterio.windows import Window
 from local_runner.errors import DataError, LimitExceededError
 from local_runner.files.raster import BLOCK_LIMIT, GDAL_OPTIONS, Reader, corrupt, root_of
 from local_runner.products._driver import ROWS
+from local_runner.products.sentinel1_slc.strips import end_of_blocks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,8 +57,8 @@ def require_raster(path: Path, annotation: Annotation) -> None:
         with rasterio.Env(**GDAL_OPTIONS), Reader(str(path), driver="GTiff", sharing=False) as file:
             shape, types, packed = file.shape, file.dtypes, file.compression is not None
             block = math.prod(file.block_shapes[0]) * _BYTES
-            end = _end(file)
-    except (RasterioError, OSError, UnicodeDecodeError) as error:
+        end = end_of_blocks(path)
+    except (RasterioError, OSError, ValueError) as error:
         raise corrupt(path, error) from error
     if types != (_TYPE,):
         must = f"{path} must have one band of complex integers (CInt16)"
@@ -75,13 +76,6 @@ def require_raster(path: Path, annotation: Annotation) -> None:
     if size < max(end, 0 if packed else math.prod(shape) * _BYTES):
         must = f"{path} must be whole, which it is with at least {end} bytes"
         raise DataError("DataCorrupt", must, got=size, do="Download the product again")
-
-
-def _end(file: Reader) -> int:
-    """Where the last block of a raster ends in its file; 0 where that is not told."""
-    rows, columns = (math.ceil(size / step) - 1 for size, step in zip(file.shape, file.block_shapes[0], strict=True))
-    told = [file.get_tag_item(f"BLOCK_{what}_{columns}_{rows}", dm="TIFF", bidx=1) for what in ("OFFSET", "SIZE")]
-    return sum(int(text) for text in told if text)
 
 
 def parts(placed: Placed) -> tuple[da.Array, da.Array]:

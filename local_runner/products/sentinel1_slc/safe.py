@@ -93,6 +93,24 @@ def stem(path: PurePath) -> str:
     return next((path.name.removesuffix(end) for end in (".xml.gz", *_XML, *_TIFF) if path.name.endswith(end)), "")
 
 
+def without_own_zips(paths: Sequence[Path]) -> list[Path]:
+    """Paths of products, without the zip of one whose folder is there too: it is what came out of it."""
+    folders = {_product(path) for path in paths if path.is_dir()}
+    kept = []
+    for path in paths:
+        if not path.is_dir() and _product(path) in folders:
+            _LOG.warning("%s is left out: its folder is among the products", path)
+        else:
+            kept.append(path)
+    return kept
+
+
+def _product(path: Path) -> str:
+    """Name of a product by that of its folder or zip."""
+    folded = path.name.upper()
+    return folded.removesuffix(".ZIP").removesuffix(".SAFE")
+
+
 def open_safe(path: Path, options: Options) -> Safe:
     """A product with the swaths and polarisations that are wanted; each annotation is read once, of pixels the header.
 

@@ -193,20 +193,3 @@ def test_missing_dem(tmp_path, pair):
     (tmp_path / "empty").mkdir()
     with pytest.raises(OpenEOError, match=r"^FileNotFound: A folder of a DEM must hold GeoTIFF files"):
         catalogue(pair, out=tmp_path / "cat", dem=tmp_path / "empty", dem_datum="ellipsoid")
-
-
-@pytest.mark.parametrize(
-    ("box", "other", "expected"),
-    [
-        (None, (0, 0, 1, 1), True),
-        ((0, 0, 1, 1), (0.5, 0.5, 2, 2), True),
-        ((0, 0, 1, 1), (1.5, 0, 2, 1), False),
-        ((0, 0, 1, 1), (0, 1.5, 1, 2), False),
-        ((179, 0, -179, 1), (-179.5, 0, -178, 1), True),
-        ((179, 0, -179, 1), (170, 0, 178, 1), False),
-        ((170, 0, 171, 1), (-180, 0, 180, 1), True),
-    ],
-)
-def test_boxes_that_meet(box, other, expected):
-    assert heights.meets(box, other) == expected
-    assert box is None or heights.meets(other, box) == expected

@@ -1,3 +1,5 @@
+import struct
+
 import dask
 import numpy as np
 import pytest
@@ -136,6 +138,26 @@ def test_truncated_measurement(made):
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(
         DataError, match=r"^DataCorrupt: .*\.tiff must be whole, which it is with at least 6\d\d\d bytes"
+    ):
+        require_raster(path, annotation)
+
+
+def _with_entry(path, tag, line, number):
+    """Change the entry of a line in the array of a tag."""
+    data = bytearray(path.read_bytes())
+    entries = {struct.unpack_from("<H", data, at)[0]: at for at in range(10, 10 + 120, 12)}
+    (place,) = struct.unpack_from("<I", data, entries[tag] + 8)
+    struct.pack_into("<I", data, place + 4 * line, number)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("tag", [273, 279])
+@pytest.mark.parametrize("line", [0, 20, 47])
+def test_each_strip_must_lie_in_the_file(made, tag, line):
+    path, annotation = made
+    _with_entry(path, tag, line, 2**32 - 1)
+    with pytest.raises(
+        DataError, match=r"^DataCorrupt: .*\.tiff must be whole, which it is with at least 429\d{7} bytes"
     ):
         require_raster(path, annotation)
 

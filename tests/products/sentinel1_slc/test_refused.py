@@ -126,7 +126,10 @@ def test_polarisations_with_different_grids(tmp_path, product, refuse):
 def test_one_burst_named_twice(tmp_path, product, refuse):
     safes = [write_safe(tmp_path, product), write_safe(tmp_path, product, burst=1)]
     refuse(
-        safes, DataError, r"^DatesNotUnique: A burst must be named once; that of 2024-08-09T17:07:3.* is in two files"
+        safes,
+        DataError,
+        r"^DatesNotUnique: A burst must be named once; that of 2024-08-09T17:07:3.* is in two files, instead got"
+        rf" {safes[0].name}/annotation/.*\.xml and {safes[1].name}/annotation/.*\.xml in {tmp_path}\.",
     )
 
 
@@ -135,8 +138,26 @@ def test_two_acquisitions_of_one_day(tmp_path, product, refuse):
     refuse(
         safes,
         DataError,
-        r"^DatesNotUnique: A stack must have one acquisition of t117_249435_iw2 per UTC day; 2024-08-09",
+        r"^DatesNotUnique: A stack must have one acquisition of t117_249435_iw2 per UTC day; 2024-08-09 has two,"
+        rf" instead got 0\.0/{safes[0].name} and 0\.3/{safes[1].name} in {tmp_path}\.",
     )
+
+
+def test_a_folder_goes_before_its_own_zip(tmp_path, product, caplog):
+    safe = write_safe(tmp_path, product)
+    packed = write_zip(safe)
+    made = catalogue([packed, safe], out=tmp_path / "cat", bursts=["249435"])
+    assert made.is_file()
+    assert f"{packed} is left out: its folder is among the products" in caplog.text
+
+
+def test_of_many_bursts_the_ends_are_named(tmp_path, product, refuse):
+    safe = write_safe(tmp_path, replace(product, bursts=9, lines=4, valid=(0, 0), has_pixels=False))
+    ends = "t117_249435_iw2, t117_249436_iw2, ... t117_249443_iw2"
+    must = (
+        rf"^ProcessParameterInvalid: --burst must be one of the 9 bursts {ends} \(all are listed without --burst\), or"
+    )
+    refuse([safe], OpenEOError, must, bursts=["999"])
 
 
 @pytest.mark.parametrize(
