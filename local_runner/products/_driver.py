@@ -103,7 +103,10 @@ class Driver(Protocol):
         """Whether a path is such a product, by names and first bytes; opens nothing costly, raises nothing."""
 
     def stacks(self, paths: Sequence[Path], options: Options) -> list[Stack]:
-        """Collections of products that `recognise` knows; reads metadata, no pixel, and writes nothing but in `options.out`."""
+        """Collections of products that `recognise` knows; reads metadata, and of pixels no more than a footprint needs.
+
+        Writes nothing but in `options.out`.
+        """
 
     def open_item(self, found: Found, access: Access) -> Product:
         """Open an item that `stacks` has made. Files are opened through `access` only. Reads no pixel."""
