@@ -56,4 +56,4 @@ def test_a_polarisation_that_is_not_there(stack):
     plan = explain("slc_coherence", {**PAIR, "polarization": "VH"}, inputs={"data": stack})
     problem = plan.node("slc_coherence/needed").problem
     assert plan.exit_code == 2
-    assert re.match(r"Each of 'bands' must be one of \('i_VV', ", problem.message)
+    assert re.match(r"A band must be one of \('i_VV', .* instead got \['i_VH', 'q_VH'\]", problem.message)
