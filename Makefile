@@ -18,12 +18,13 @@ lint: $(VENV)/installed-dev
 	$(BIN)/openeo-sar sync --check
 	$(BIN)/openeo-sar check
 
-# The lower bounds in pyproject.toml are true: the tests pass with exactly these.
+# The lower bounds in pyproject.toml are true: the tests pass with exactly these. Of the sandbox one file does: its limits take
+# minutes and are those of the kernel, not of a library.
 lowest:
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet --upgrade pip uv
 	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct -e . --group tests
-	.venv-lowest/bin/python -m pytest
+	.venv-lowest/bin/python -m pytest --ignore-glob='tests/sandbox/test_[!u]*.py'
 
 # The UDFs with the packages that a back-end has.
 backend:
