@@ -37,7 +37,7 @@ def warn_if_placed(process: Mapping[str, Any], located: Mapping[str, str], acces
             text = (
                 f"{process['id']} needs coregistered images, but {placed[0]}"
                 f"{f' and {len(placed) - 1} more' if len(placed) > 1 else ''} of {name!r} is placed by whole samples only:"
-                " up to half a sample of misregistration and the azimuth carrier of TOPS lower the coherence."
+                " what remains of the shift lowers the coherence, and bends the phase by the azimuth carrier of TOPS."
                 " Resample by the bands azimuth_shift and range_shift first"
             )
             warnings.warn(text, UserWarning, stacklevel=2)
