@@ -41,6 +41,13 @@ _products = _with(
         help="Where no raster has heights: an error, or open sea, 0 m above what they are counted from.  [default: error]",
     ),
     click.option(
+        "--allow-host",
+        "allow_hosts",
+        multiple=True,
+        metavar="HOST",
+        help="Host that rasters of the DEM may be read from.",
+    ),
+    click.option(
         "--orbit", "orbits", multiple=True, type=_PATH, metavar="EOF", help="Orbit file, or a folder of them."
     ),
     click.option("--for", "for_slc", type=_PATH, metavar="SLC", help="SLC on whose grid ETAD layers are offered."),

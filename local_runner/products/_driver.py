@@ -37,7 +37,7 @@ class Options:
 
     `out`: folder of the catalogue, in which files may be made that belong to it. `primary`: day (YYYY-MM-DD) of the stack
     primary, the earliest if None. `dem`: raster, or STAC document of rasters. `dem_datum`: ellipsoid, EGM96 or EGM2008.
-    `dem_gaps`: what ground is that no raster covers, `error` or `sea`.
+    `dem_gaps`: what ground is that no raster covers, `error` or `sea`. `allow_hosts`: hosts of its rasters.
     `orbits`: orbit files (EOF). `for_slc`: the SLC on whose grid ETAD layers are offered. `bursts`, `swaths`,
     `polarizations`: the only ones wanted, all if empty. `date`: time of products that do not tell theirs. `date_pattern`:
     regular expression with one group, the YYYYMMDD in a file name. `unpack`: pixels of a zip are unpacked into `out`.
@@ -48,6 +48,7 @@ class Options:
     dem: str | None = None
     dem_datum: str | None = None
     dem_gaps: str = "error"
+    allow_hosts: tuple[str, ...] = ()
     orbits: tuple[Path, ...] = ()
     for_slc: Path | None = None
     bursts: tuple[str, ...] = ()

@@ -122,6 +122,7 @@ _READ: Final[Mapping[str, Callable[[Any], Any]]] = {
     "dem": str,
     "dem_datum": _one_of("--dem-datum", DATUMS),
     "dem_gaps": _one_of("--dem-gaps", GAPS),
+    "allow_hosts": _texts,
     "orbits": _orbit_files,
     "for_slc": lambda path: _existing("--for", path),
     "bursts": _texts,

@@ -44,7 +44,7 @@ def grounds_of(primaries: Sequence[Acquisition], options: Options) -> list[Groun
     """
     if not options.dem:
         return [Ground((), {HEIGHTS: "geolocation grid"}) for _ in primaries]
-    rasters = dem_rasters(options.dem)
+    rasters = dem_rasters(options.dem, options.allow_hosts)
     made, missing = [], []
     for primary in primaries:
         try:
@@ -80,19 +80,19 @@ def _some(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _ground(primary: Acquisition, rasters: Sequence[tuple[Path, Box | None]], options: Options) -> Ground:
+def _ground(primary: Acquisition, rasters: Sequence[Raster], options: Options) -> Ground:
     """Rasters of the DEM that meet the burst of the primary, which they must cover unless their gaps are sea.
 
     Not all of it may be void; a share that is void is told.
     Below a burst of open sea it is any of them, for what its heights refer to.
     """
     box = reach(primary.grid)
-    chosen = [path for path, own in rasters if meets(own, box)]
-    if not chosen and options.dem_gaps != SEA:
+    near = [raster for raster in rasters if meets(raster.box, box)]
+    if not near and options.dem_gaps != SEA:
         must = f"The DEM {options.dem} must have a raster in {_in_words(box)}"
         do = "Add the tiles that are missing; if there are none because it is open sea, say --dem-gaps sea"
         raise DataError(_INCOMPLETE, must, got=Quoted(f"{len(rasters)} rasters elsewhere"), do=do)
-    chosen = chosen or [rasters[0][0]]
+    chosen = [raster.path for raster in near or rasters[:1]]
     of_burst = primary.grid, primary.annotation, primary.burst.index
     found = heights.of_dem(chosen, options.dem_datum, *of_burst, options.dem_gaps)
     if not found.tiles:
@@ -116,10 +116,25 @@ def _in_words(box: Box) -> str:
     return f"longitude {west:.3f} to {east:.3f}, latitude {south:.3f} to {north:.3f}"
 
 
-def dem_rasters(dem: str) -> list[tuple[Path, Box | None]]:
-    """Rasters of a DEM with the box of each if it is known: a raster, a folder of them, or a STAC document.
+@dataclass(frozen=True)
+class Raster:
+    """One raster of a DEM, and its box in degrees if a STAC item tells it."""
 
-    Raises `FileNotFound`, and what reading a catalogue raises.
+    href: str
+    access: Access | None = None
+    box: Box | None = None
+
+    @property
+    def path(self) -> Path:
+        """Path of the raster; a remote one is downloaded whole to the cache, once."""
+        return Path(self.href) if self.access is None else self.access.open_path(self.href)
+
+
+def dem_rasters(dem: str, hosts: Sequence[str] = ()) -> list[Raster]:
+    """Rasters of a DEM: a raster, a folder of them, or a STAC document. None is opened.
+
+    `hosts` may be read from, and that of the document where it is remote. Raises `FileNotFound`, and what reading a
+    catalogue raises.
     """
     where = locate(dem)
     path = Path(where)
@@ -127,12 +142,12 @@ def dem_rasters(dem: str) -> list[tuple[Path, Box | None]]:
         rasters = sorted(file for file in path.iterdir() if file.suffix.lower() in (".tif", ".tiff"))
         if not rasters:
             raise DataError("FileNotFound", "A folder of a DEM must hold GeoTIFF files or a collection.json", got=where)
-        return [(raster, None) for raster in rasters]
+        return [Raster(str(raster)) for raster in rasters]
     if path.is_file() and path.suffix.lower() != ".json":
-        return [(path, None)]
-    access = Access(trusted=True).naming(dem)
+        return [Raster(where)]
+    access = Access(hosts=tuple(hosts), trusted=True).naming(dem)
     found = [
-        (access.open_path(href), each.item.get("bbox"))
+        Raster(href, access, each.item.get("bbox"))
         for each in items(dem, access)
         for _, href in addresses(each, access.resolve)
     ]

@@ -1,14 +1,16 @@
 """The DEM below the bursts: what it must cover, what is void, and what items tell of it."""
 
 import json
+import socket
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
 
 from local_runner.demo.safe import write_safe
-from local_runner.errors import DataError
+from local_runner.errors import DataError, OpenEOError
 from local_runner.products import catalogue
 from local_runner.products.sentinel1_slc import dem
 from tests.products.sentinel1_slc.test_heights import BOX, SIZE, stac_of, write_dem
@@ -25,6 +27,12 @@ def properties(tmp_path, product):
         return json.loads(next(path.parent.glob("*/*0809.json")).read_text())["properties"]
 
     return made
+
+
+@pytest.fixture
+def no_sockets(monkeypatch):
+    """Whoever looks up a host fails."""
+    monkeypatch.setattr(socket, "getaddrinfo", None)
 
 
 def with_voids(path, columns, value=np.nan):
@@ -123,3 +131,28 @@ def test_a_collection_without_rasters(tmp_path, pair):
 def test_boxes_that_meet(box, other, expected):
     assert dem.meets(box, other) == expected
     assert box is None or dem.meets(other, box) == expected
+
+
+FAR = (100.0, -10.0, 101.0, -9.0)
+
+
+def with_remote(tmp_path, rasters, name):
+    """STAC of rasters, one of which is on another host."""
+    document = Path(stac_of(tmp_path, rasters))
+    document.write_text(document.read_text().replace(f'"{name}"', f'"https://dem.invalid/{name}"'))
+    return str(document)
+
+
+@pytest.mark.usefixtures("no_sockets")
+def test_rasters_of_a_catalogue_are_opened_where_they_meet_a_burst(tmp_path, properties):
+    """The host of the other one is not even asked."""
+    tiles = with_remote(tmp_path, {write_dem(tmp_path / "near.tif"): BOX, tmp_path / "far.tif": FAR}, "far.tif")
+    found = properties(dem=tiles, dem_datum="ellipsoid", allow_hosts=["dem.invalid"])
+    assert found["openeo_sar:dem_void_share"] == 0
+
+
+@pytest.mark.usefixtures("no_sockets")
+def test_a_remote_raster_needs_its_host_allowed(tmp_path, properties):
+    tiles = with_remote(tmp_path, {tmp_path / "near.tif": BOX}, "near.tif")
+    with pytest.raises(OpenEOError, match=r"^AccessRefused: .*: The host of a remote address must be allowed"):
+        properties(dem=tiles, dem_datum="ellipsoid")
