@@ -4,8 +4,10 @@ import ast
 import inspect
 import itertools
 import json
+import math
 import re
 import warnings
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +22,14 @@ from local_runner import catalog, evaluate, parameters
 from local_runner.check import check
 from local_runner.check.udf_lint import UDF_MODULES, context_keys, declared_dependencies
 from local_runner.profiles import ProfileWarning, profile_names
+from local_runner.stac.bands import STATIC
 from local_runner.sync import sync
+from local_runner.udf.chunks import _Runner
 
 ROOT = Path(__file__).parents[2]
 GRAPHS = sorted((ROOT / "process_graphs").glob("[!_]*.json"))
 UDFS = sorted((ROOT / "udfs").glob("[!_]*.py"))
 PROCESSES = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in GRAPHS}
-POSITIONS = ("latitude", "longitude")
 HEIGHT, WIDTH = 40, 60
 
 each_graph = pytest.mark.parametrize("stem", PROCESSES)
@@ -48,75 +51,119 @@ def cubes_of(process):
 
 
 def stack(process):
-    """Coregistered SLCs (seeded, coherence about 0.6) of the dates and polarisations that the examples name."""
+    """SLCs (seeded, coherence about 0.6) with all bands of a driver, of the dates and polarisations that the examples name."""
     text = json.dumps(process["examples"])
     dates = sorted(set(re.findall(r"\d{4}-\d\d-\d\d", text))) or ["2024-08-09", "2024-08-21"]
-    polarizations = sorted({"VV", *re.findall(r'"(VH|HH|HV)"', text)})
+    names = [*("VV", *sorted(set(re.findall(r'"(VH|HH|HV)"', text)))), "earlier", "later"]
     rng = np.random.default_rng(0)
     rows, columns = np.indices((HEIGHT, WIDTH))
     common = rng.standard_normal((2, HEIGHT, WIDTH))
     planes = []
     for number in range(len(dates)):
-        slc = [30 * (0.8 * common + 0.6 * rng.standard_normal(common.shape)) for _ in polarizations]
-        phase = np.angle(np.exp(1j * number * columns / 9))
-        planes.append([*itertools.chain(*slc), 52 + rows / 1e3, 4 + columns / 1e3, phase])
-    bands = [*(f"{part}_{pol}" for pol in polarizations for part in "iq"), "grid_lat", "grid_lon", "reference_phase"]
+        slc = [30 * (0.8 * common + 0.6 * rng.standard_normal(common.shape)) for _ in names]
+        bands = dict(zip((f"{part}_{name}" for name in names for part in "iq"), itertools.chain(*slc), strict=True))
+        planes.append(bands | geometry(number, rows, columns))
     coords = {
         "t": np.array([f"{d}T05:50:33" for d in dates], "datetime64[ns]"),
-        "bands": bands,
+        "bands": list(planes[0]),
         "y": np.arange(HEIGHT),
         "x": np.arange(WIDTH),
     }
-    return xr.DataArray(np.array(planes, np.float32), coords, ("t", "bands", "y", "x"))
+    values = np.array([list(bands.values()) for bands in planes], np.float32)
+    return xr.DataArray(values, coords, ("t", "bands", "y", "x"))
+
+
+def geometry(number, rows, columns):
+    """Bands of the geometry for a date of a stack; the first date is the primary."""
+    carrier = np.angle(np.exp(1j * rows**2 / 50))
+    return {
+        "grid_lat": 52 + rows / 1e3,
+        "grid_lon": 4 + columns / 1e3,
+        "height": 100.0 + rows,
+        "incidence_angle": 0.7 + columns / 1e4,
+        **{f"look_{axis}": 0 * rows + value for axis, value in (("east", -0.6), ("north", 0.1), ("up", 0.79))},
+        "azimuth_shift": number * (0.3 + rows / 1e3),
+        "range_shift": number * (columns / 1e3 - 0.4),
+        "reference_phase": np.angle(np.exp(1j * number * columns / 9)),
+        "deramp_phase": carrier,
+        "reramp_phase": carrier if number == 0 else np.angle(np.exp(1j * (rows + 0.3) ** 2 / 50)),
+        "frequency_difference": 4000.0 + rows,
+    }
 
 
 def with_holes(cube):
     """The cube with zero, NaN and missing corners, which a tile must treat as the whole image does."""
     holed = cube.copy(deep=True)
-    holed[:, :2, 7, 11] = 0
-    holed[0, 0, 20:23, 30] = np.nan
-    holed[-1, :2, :5, :5] = np.nan
+    height, width = holed.sizes["y"], holed.sizes["x"]
+    measured = [b for b in holed.bands.values if str(b) not in STATIC]
+    holed.loc[{"bands": measured}] = holed.sel(bands=measured).where(
+        ~((holed.y == holed.y[height // 6]) & (holed.x == holed.x[width // 5])), 0
+    )
+    holed[..., height // 2 : height // 2 + 3, width // 2] = np.nan
+    holed[..., :2, :2] = np.nan
     return holed
 
 
-class Use:
-    """A UDF as an example of a graph calls it: its function, context, and neighbourhood."""
+@cache
+def namespace_of(stem):
+    """What a UDF text defines. One for all calls, as on a back-end: what it compiles, it compiles once."""
+    namespace: dict[str, Any] = {}
+    exec(compile(catalog.udf_text(stem), stem, "exec"), namespace)
+    return namespace
 
-    def __init__(self, process, example, parent, node_id, node):
-        self.process = process
-        values = parameters.resolve(process, example["arguments"])
-        self.context = {
-            key: values[value["from_parameter"]] if isinstance(value, dict) and "from_parameter" in value else value
-            for key, value in node["arguments"].get("context", {}).items()
-        }
-        self.namespace: dict[str, Any] = {}
-        exec(compile(catalog.udf_text(node_id), node_id, "exec"), self.namespace)
-        entries = {e["dimension"]: e["value"] for e in parent["arguments"].get("overlap") or ()}
-        self.overlap = entries.get("y", 0), entries.get("x", 0)
-        sizes = {e["dimension"]: e.get("value") for e in parent["arguments"].get("size", ())}
-        along = parent["arguments"].get("dimension")
-        self.daily = sizes.get("t") == "P1D" or along == "bands" or parent["process_id"] == "apply"
+
+class Use:
+    """A UDF as an example of a graph calls it: its function and context, the cube that it gets, and its neighbourhood."""
+
+    def __init__(self, runner):
+        self.stem = runner.udf.node.rpartition("/")[2]
+        self.context = runner.udf.context
+        self.overlap, self.daily = runner.chunks.overlap, runner.daily
+        self.namespace = namespace_of(self.stem)
+        self.lazy = runner.cube
+
+    @cached_property
+    def whole(self):
+        cube = self.lazy.compute()
+        return cube.isel(t=-1, drop=True) if self.daily and "t" in cube.dims else cube
 
     def cube(self):
-        cube = stack(self.process)
-        return cube.isel(t=0, drop=True) if self.daily else cube
+        return self.whole.copy(deep=True)
 
     def run(self, cube):
         return self.namespace["apply_datacube"](cube, json.loads(json.dumps(self.context)))
 
 
-USES = {
-    f"{stem}-{node_id}-{number}": (process, example, parent, node_id, node)
-    for stem, process in PROCESSES.items()
-    for parent, node_id, node in run_udf_nodes(process["process_graph"])
-    for number, example in enumerate(process["examples"])
+def uses():
+    """Every UDF that an example of a graph calls, once per example."""
+    found = {}
+    for stem, process in PROCESSES.items():
+        for number, example in enumerate(process["examples"] if cubes_of(process) else ()):
+            called = []
+            with pytest.MonkeyPatch.context() as patch:
+                run = _Runner.run
+                patch.setattr(_Runner, "run", lambda self, run=run, called=called: called.append(self) or run(self))
+                run_example(process, example["arguments"] | {name: stack(process) for name in cubes_of(process)}, None)
+            found |= {f"{stem}-{use.stem}-{number}": use for use in map(Use, called)}
+    return found
+
+
+def run_example(process_graph, values, profile):
+    """The lazy cube of an example."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ProfileWarning)
+        return evaluate(process_graph, values, profile=profile or "specification")
+
+
+USES = uses()
+EXAMPLES = {
+    f"{stem}-{i}": (stem, e) for stem, p in PROCESSES.items() for i, e in enumerate(p["examples"]) if cubes_of(p)
 }
-EXAMPLES = {f"{stem}-{i}": (stem, e) for stem, p in PROCESSES.items() for i, e in enumerate(p["examples"])}
 
 
 @pytest.fixture(params=USES.values(), ids=list(USES))
 def use(request):
-    return Use(*request.param)
+    return request.param
 
 
 def equal(a, b):
@@ -259,6 +306,12 @@ def test_udf_docstring_says_what_goes_in_and_comes_out(path):
     ] * 5
 
 
+@each_graph
+def test_every_udf_is_called_by_an_example(stem):
+    nodes = {node_id for _, node_id, _ in run_udf_nodes(PROCESSES[stem]["process_graph"])}
+    assert nodes == {use.stem for name, use in USES.items() if name.startswith(f"{stem}-")}
+
+
 @pytest.mark.parametrize("stem", PROCESSES)
 def test_context_sends_the_keys_that_the_udf_reads(stem):
     for _, node_id, node in run_udf_nodes(PROCESSES[stem]["process_graph"]):
@@ -279,16 +332,19 @@ def test_result_has_the_order_of_the_back_end(use):
     result = use.run(use.cube())
     order = [d for d in ("t", "bands", "y", "x") if d in result.dims]
     assert list(result.dims) == order
-    assert (result.sizes["y"], result.sizes["x"]) == (HEIGHT, WIDTH)
+    assert all(result.sizes[d] == use.cube().sizes[d] for d in ("y", "x"))
 
 
 @pytest.mark.parametrize("size", [(16, 16), (13, 25)])
 def test_tiles_with_the_declared_overlap_equal_the_whole(use, size):
-    cube = with_holes(use.cube()) if not use.daily else use.cube()
+    cube = with_holes(use.cube())
+    if use.namespace.get("WHOLE_IMAGE"):
+        size = (cube.sizes["y"] + 3, cube.sizes["x"] + 5)
     whole = use.run(cube)
-    (height, width), (above, left) = size, use.overlap
+    anchor, (above, left) = use.namespace.get("ANCHOR", 1), use.overlap
+    height, width = (math.ceil(n / anchor) * anchor for n in size)
     padded = cube.pad(y=(above, above + height), x=(left, left + width), constant_values=np.nan)
-    for y, x in itertools.product(range(0, HEIGHT, height), range(0, WIDTH, width)):
+    for y, x in itertools.product(range(0, cube.sizes["y"], height), range(0, cube.sizes["x"], width)):
         tile = padded.isel(y=slice(y, y + height + 2 * above), x=slice(x, x + width + 2 * left))
         inner = use.run(tile).isel(y=slice(above, above + height), x=slice(left, left + width))
         expected = whole.isel(y=slice(y, y + height), x=slice(x, x + width))
@@ -298,8 +354,8 @@ def test_tiles_with_the_declared_overlap_equal_the_whole(use, size):
 def test_nothing_in_gives_nothing_out(use):
     cube = use.cube()
     assert use.run(cube.where(False)).isnull().all()
-    measured = use.run(cube.where(cube.bands.isin(["grid_lat", "grid_lon"])))
-    quantities = [b for b in measured.bands.values if b not in POSITIONS]
+    measured = use.run(cube.where(cube.bands.isin(list(STATIC))))
+    quantities = [b for b in measured.bands.values if b not in STATIC]
     assert measured.sel(bands=quantities).isnull().all()
 
 
@@ -309,7 +365,7 @@ def test_something_in_gives_something_out(use):
 
 
 def test_input_is_not_modified(use):
-    cube = with_holes(use.cube()) if not use.daily else use.cube()
+    cube = with_holes(use.cube())
     before = cube.copy(deep=True)
     cube.values.flags.writeable = False
     use.run(cube)
@@ -336,20 +392,12 @@ def test_units_are_given_for_each_band(use):
 # Examples
 
 
-def run_example(process_graph, values, profile):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ProfileWarning)
-        return evaluate(process_graph, values, profile=profile).compute()
-
-
 @pytest.mark.parametrize(("stem", "example"), EXAMPLES.values(), ids=list(EXAMPLES))
 @pytest.mark.parametrize("profile", profile_names())
 def test_example_runs(stem, example, profile):
     process = PROCESSES[stem]
     cubes = {name: stack(process) for name in cubes_of(process)}
-    result = run_example(process, example["arguments"] | cubes, profile)
-    assert (result.sizes["y"], result.sizes["x"]) == (HEIGHT, WIDTH)
-    assert set(POSITIONS) <= set(result.bands.values)
+    result = run_example(process, example["arguments"] | cubes, profile).compute()
     assert result.notnull().any(("y", "x")).all()
 
 
@@ -357,11 +405,11 @@ def test_example_runs(stem, example, profile):
 def test_example_gives_the_same_in_each_profile_and_called_by_id(stem, example):
     process = PROCESSES[stem]
     cubes = {name: stack(process) for name in cubes_of(process)}
-    whole = run_example(process, example["arguments"] | cubes, "specification")
+    whole = run_example(process, example["arguments"] | cubes, "specification").compute()
     arguments = example["arguments"] | {name: {"from_parameter": name} for name in cubes}
     node = {"call": {"process_id": stem, "arguments": arguments, "result": True}}
     for profile in profile_names():
-        other = run_example(node, cubes, profile)
+        other = run_example(node, cubes, profile).compute()
         assert list(other.bands.values) == list(whole.bands.values)
         np.testing.assert_allclose(other.values, whole.values, rtol=0, atol=1e-5)
 
