@@ -1,8 +1,9 @@
 """The one writer of GeoTIFF: takes dask arrays block by block, reads back what it wrote and compares checksums.
 
 All rasters of a call are computed in one pass, so that shared work is done once, and their blocks are written by the
-caller alone. They go into an uncompressed draft beside each file, from which GDAL makes the file from top to bottom: the
-same bytes each time, whoever computed them. ZSTD level 1 with a predictor. Not here: the partial folder and its commit.
+caller alone. The bytes are the same each time, whoever computed them, because tiles stand in the file from top to bottom:
+plain tiles are written as they come if they come in that order; else, and for overviews, they go into an uncompressed draft
+beside the file, from which GDAL makes it. ZSTD level 1 with a predictor. Not here: the partial folder and its commit.
 """
 
 from __future__ import annotations
@@ -100,6 +101,9 @@ def write_geotiff(
     workers = workers or Threads(available())
     streams = [_Stream(target, transform, crs, tile, workers.count) for target in targets]
     plan = plan_of([stream.target.data for stream in streams], [stream.noting for stream in streams])
+    places = [output.place for output in plan.outputs]
+    for stream in streams:
+        stream.is_drafted = stream.target.cog or places != sorted(places)
     try:
         with closing(workers.blocks(plan)) as blocks:
             for done, (place, facts) in enumerate(blocks):
@@ -181,6 +185,7 @@ class _Stream:
         self.description = "".join(filter(str.isprintable, target.description)).strip()
         self.sums: dict[Place, int] = {}
         self.file: _Writer | None = None
+        self.is_drafted = True
 
     def put(self, place: Place, facts: Facts) -> None:
         self.file = self.file or self._open()
@@ -197,7 +202,8 @@ class _Stream:
             raise storage_failed(self.target.path, "nothing was computed")
         file, self.file = self.file, None
         file.close()
-        self._translate()
+        if self.is_drafted:
+            self._translate()
         self._check_header()
         self.written.size = self.target.path.stat().st_size
         self.written.checksum = multihash(self.target.path)
@@ -214,13 +220,15 @@ class _Stream:
         with suppress(RasterioError, CPLE_BaseError, OSError):
             self.draft.unlink(missing_ok=True)
             if self.file is not None:
+                if not self.is_drafted:
+                    self.target.path.unlink(missing_ok=True)
                 self.file.close()
 
     def _open(self) -> _Writer:
         height, width = self.shape
         placed = self.transform is not None and tuple(self.transform)[:6] != _IDENTITY
         file = _Writer(
-            str(self.draft),
+            str(self.draft if self.is_drafted else self.target.path),
             "w",
             driver="GTiff",
             width=width,
@@ -230,24 +238,27 @@ class _Stream:
             transform=self.transform if placed else None,
             dtype=self.dtype.name,
             nodata=self.written.nodata,
-            tiled=True,
-            blockxsize=self.tile,
-            blockysize=self.tile,
-            BIGTIFF="IF_SAFER",
+            **({"bigtiff": "IF_SAFER", **self._tiles} if self.is_drafted else self._compression | self._tiles),
         )
         file.set_band_description(1, self.description)
         return file
 
+    @property
+    def _tiles(self) -> dict[str, Any]:
+        return {"tiled": True, "blockxsize": self.tile, "blockysize": self.tile}
+
+    @property
+    def _compression(self) -> dict[str, Any]:
+        """Options of a compressed file, with those of its driver."""
+        options: dict[str, Any] = {"compress": "ZSTD", "num_threads": str(self.threads), "bigtiff": "IF_SAFER"}
+        if not self.target.cog:
+            return options | {"zstd_level": LEVEL, "predictor": 3 if self.dtype.kind == "f" else 2}
+        options |= {"level": LEVEL, "predictor": "YES", "blocksize": self.tile}
+        return options | {"overviews": "IGNORE_EXISTING", "overview_resampling": Resampling.average.name.upper()}
+
     def _translate(self) -> None:
-        compression = {"compress": "ZSTD", "num_threads": str(self.threads), "bigtiff": "IF_SAFER"}
-        if self.target.cog:
-            options = {"driver": "COG", "level": LEVEL, "predictor": "YES", "blocksize": self.tile}
-            options |= {"overviews": "IGNORE_EXISTING", "overview_resampling": Resampling.average.name.upper()}
-        else:
-            predictor = 3 if self.dtype.kind == "f" else 2
-            options = {"driver": "GTiff", "zstd_level": LEVEL, "predictor": predictor, "tiled": "YES"}
-            options |= {"blockxsize": self.tile, "blockysize": self.tile}
-        rasterio.shutil.copy(str(self.draft), str(self.target.path), **compression, **options)
+        options = {"driver": "COG"} if self.target.cog else {"driver": "GTiff", **self._tiles}
+        rasterio.shutil.copy(str(self.draft), str(self.target.path), **self._compression, **options)
         self.draft.unlink()
 
     def _check_header(self) -> None:

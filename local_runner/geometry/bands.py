@@ -44,13 +44,15 @@ class View:
     """A date seen from the stack primary: grids and carriers of both, and the heights of the ground.
 
     `carrier` is that of the date, None where the mode has none (stripmap): then there are no bands `CARRIER`. For the stack
-    primary itself `date` is `primary`.
+    primary itself `date` is `primary`. `azimuth_offset_px`: lines of the date by which the azimuth shift is more than the
+    orbits say, as estimated from pixels; the carrier that is put back is that of the place it leads to.
     """
 
     primary: RadarGrid
     date: RadarGrid
     heights: Heights
     carrier: Carrier | None = None
+    azimuth_offset_px: float = 0.0
 
 
 def bands(view: View) -> dict[str, Callable[[], da.Array]]:
@@ -101,7 +103,7 @@ class _Maker:
 
     @cached_property
     def coregistration(self) -> Coregistration:
-        return coregister(self.view.primary, self.view.date)
+        return coregister(self.view.primary, self.view.date, azimuth_offset_px=self.view.azimuth_offset_px)
 
     @cached_property
     def is_primary(self) -> bool:
@@ -110,7 +112,7 @@ class _Maker:
 
     @cached_property
     def _pair(self) -> str:
-        return str(tokenize(self.token, self.view.date, self.view.carrier))
+        return str(tokenize(self.token, self.view.date, self.view.carrier, self.view.azimuth_offset_px))
 
     @property
     def _chunks(self) -> list[range]:

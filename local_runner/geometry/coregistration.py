@@ -75,19 +75,23 @@ class Position:
         return self.latitude.at(line, sample, height), wrapped(self.longitude.at(line, sample, height))
 
 
-def coregister(primary: RadarGrid, date: RadarGrid, span: tuple[float, float] = SPAN_M) -> Coregistration:
+def coregister(
+    primary: RadarGrid, date: RadarGrid, span: tuple[float, float] = SPAN_M, *, azimuth_offset_px: float = 0.0
+) -> Coregistration:
     """Shifts from the pixels of the primary to a date's image, for heights of `span` (m above the ellipsoid).
 
-    The integer offsets are those of the mid of the image at height 0. Raises `DopplerNotZero` for lines that are not
+    The integer offsets are those of the mid of the image at height 0. `azimuth_offset_px` is added to the azimuth shift: what
+    orbits do not tell. Raises `DopplerNotZero` for lines that are not
     zero-Doppler; `ShiftTooLarge` for images that have less than half in common, and for a remainder above 8 px;
     `GeometryNotSmooth` where the polynomials miss the exact geometry by more than 1e-4 px in azimuth or 0.02 rad in range.
     """
     require_zero_doppler(primary)
     require_zero_doppler(date)
     offsets = _placed(primary, date)
+    taken = (offsets - (azimuth_offset_px, 0.0)).reshape(2, 1, 1, 1)
 
     def remainder(line: Floats, sample: Floats, height: Floats) -> Floats:
-        return _remainder(shift(primary, date, line, sample, height) - offsets.reshape(2, 1, 1, 1))
+        return _remainder(shift(primary, date, line, sample, height) - taken)
 
     limits = (
         MAX_AZIMUTH_RESIDUAL_PX,

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+import dask
 import numpy as np
 from dask.base import normalize_token
 
@@ -153,7 +154,7 @@ def _read(header: Header, index: tuple[slice, slice]) -> NDArray[np.float32]:
     """Pixels of band 1, NaN where there is no data; a no-data value of 0 is the level of the sea."""
     sea = header.nodata[0] == 0
     header = replace(header, nodata=(None, *header.nodata[1:])) if sea else header
-    values: NDArray[np.float32] = open_bands(header, [1])[0][index].compute(scheduler="synchronous")
+    values: NDArray[np.float32] = open_bands(header, [1])[0][index].compute(scheduler=dask.get)
     known = values[np.isfinite(values)]
     if known.size and not (LAND_M[0] <= known.min() and known.max() <= LAND_M[1]):
         must = f"Heights in {header.path} must be metres between {LAND_M[0]:g} and {LAND_M[1]:g}"
