@@ -41,6 +41,7 @@ benchmark: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/geometry.py
 	$(BIN)/python benchmarks/products.py
+	$(BIN)/python benchmarks/coregistration.py
 
 $(VENV)/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -15,7 +15,7 @@ from local_runner.demo.catalogue import write_catalogue
 from local_runner.demo.simulator import simulate
 from local_runner.describe import example
 
-COMMANDS = ("check", "compare", "demo", "describe", "explain", "list", "pairs", "run", "stac", "sync")
+COMMANDS = ("check", "compare", "demo", "describe", "explain", "export", "list", "pairs", "run", "stac", "sync")
 PROCESS = {
     "id": "analysis",
     "summary": "An analysis.",

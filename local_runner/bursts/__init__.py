@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Chosen:
-    """One burst of one swath: its items, all dates and the primary's first, in the order of time behind it."""
+    """One burst of one swath: the item of its primary, and those of its other dates in the order of time.
+
+    `burst_id` is 0 for stripmap, which has none.
+    """
 
     burst_id: int
     swath: str
@@ -32,8 +35,9 @@ class BurstStack:
     """A burst loaded on the grid of its primary.
 
     `cube`: lazy (t, bands, y, x) float32 with i, q, shifts, carrier phases and positions, as a driver gives them.
-    `grid`, `carrier`: those of the primary's burst; `carrier` is None where the mode has none. `valid_lines`,
-    `valid_samples`: first and last index of the primary's valid samples, both inclusive.
+    `grid`, `carrier`: those of the primary's burst; `carrier` is None where the mode has none (stripmap, of which `burst_id` is
+    0). `valid_lines`, `valid_samples`: first and last index, both inclusive, of what is valid in the primary: all of these
+    samples in all of these lines.
     """
 
     burst_id: int

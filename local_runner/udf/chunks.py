@@ -18,12 +18,13 @@ import xarray as xr
 
 from local_runner.compute.tiling import Tile, map_tiles
 from local_runner.cube import BANDS, DIMENSIONS, T, X, Y, iso, labels, require_spatial, spacing
-from local_runner.errors import LimitExceededError, OpenEOError, UdfError
+from local_runner.errors import LimitExceededError, OpenEOError, Quoted, UdfError
 from local_runner.execution import Execution, UdfCalls
 from local_runner.sandbox.udf import udf_for
 from local_runner.udf.call import NO_DATA, Udf, as_float32
 from local_runner.udf.labels import Parent, ResultLabels
 from local_runner.udf.planned import PlannedUdf
+from local_runner.udf.text import needs_whole_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,7 +82,8 @@ def make_udf(
 def run_over_chunks(cube: xr.DataArray, udf: Udf, chunks: Chunks, execution: Execution) -> xr.DataArray:
     """A cube through a UDF, lazily; float32, dims in the order `t, bands, y, x`.
 
-    Raises `LimitExceeded` where a chunk does not fit into the memory that may be used, or there are too many of them.
+    Raises `LimitExceeded` where a chunk does not fit into the memory that may be used, where there are too many of them, or
+    several of a UDF that needs the whole image.
     """
     require_spatial(cube)
     strange = [str(d) for d in cube.dims if d not in DIMENSIONS]
@@ -118,14 +120,25 @@ class _Runner:
         return {**self.__dict__, "cube": None, "execution": None}
 
     @property
+    def tiles(self) -> int:
+        """Into how many tiles the image is cut."""
+        return math.prod(-(-self.cube.sizes[d] // size) for d, size in zip((Y, X), self.chunks.size, strict=True))
+
+    @property
     def calls(self) -> int:
         """How often the UDF is called, apart from the trial call."""
-        dates = self.cube.sizes[T] if self.daily and T in self.cube.dims else 1
-        tiles = (-(-self.cube.sizes[d] // size) for d, size in zip((Y, X), self.chunks.size, strict=True))
-        return dates * math.prod(tiles)
+        return self.tiles * (self.cube.sizes[T] if self.daily and T in self.cube.dims else 1)
 
     def check_limits(self) -> None:
         """Raise `LimitExceeded` for chunks that are too large or too many."""
+        if self.tiles > 1 and needs_whole_image(self.udf.text):
+            rows, columns = self.chunks.size
+            must = (
+                f"The image of a UDF with WHOLE_IMAGE must fit into one neighbourhood, {rows} rows x {columns} columns"
+            )
+            got = Quoted(f"{self.cube.sizes[Y]} rows x {self.cube.sizes[X]} columns")
+            do = "Take more looks, or clip the image by spatial_extent"
+            raise LimitExceededError("LimitExceeded", must, got=got, do=do)
         size = 4 * math.prod(self.shape)
         self.execution.budget.require_memory(size, f"A chunk of {dict(zip(self.dims, self.shape, strict=True))}")
         if self.calls > MAX_CALLS:

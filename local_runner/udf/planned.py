@@ -2,8 +2,8 @@
 
 Texts of the installed collection are this project's own code: their `apply_metadata` is asked for the band labels, and what
 it raises about its input is an error of the plan. Nothing of any other text is executed. Bands that are named for pairs of
-dates make t the one earliest date of all pairs, the convention of pair processes, and the dates must be there; else t is
-taken to stay (docs/decisions/0003-planning-udfs.md).
+dates make t the one earliest date of all pairs, the convention of pair processes, and the dates must be there; else, and
+where the input has bands of pairs already, t is taken to stay (docs/decisions/0003-planning-udfs.md).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from local_runner.stac.groups import PAIR_BAND
 from local_runner.udf.call import Udf, is_of_collection
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 class PlannedUdf(Udf):
@@ -73,7 +73,7 @@ class PlannedUdf(Udf):
             coords[BANDS] = declared
         elif reduced == BANDS:
             coords.pop(BANDS, None)
-        days = _days_of_pairs(declared or ())
+        days = [] if _days_of_pairs(map(str, bands)) else _days_of_pairs(declared or ())
         if T in chunk.dims and days:
             self._require_dates(chunk, days)
             coords[T] = [to_time(min(days))]
@@ -93,7 +93,7 @@ class PlannedUdf(Udf):
             raise OpenEOError("UdfInputInvalid", must, got=missing, do=f"Choose from {there}", node=self.node)
 
 
-def _days_of_pairs(bands: Sequence[str]) -> list[str]:
+def _days_of_pairs(bands: Iterable[str]) -> list[str]:
     """Days (YYYY-MM-DD) of all pairs that band labels are named for."""
     days = [day for band in bands if (found := PAIR_BAND.fullmatch(band)) for day in found.groups()[1:]]
     return [f"{day[:4]}-{day[4:6]}-{day[6:]}" for day in days]

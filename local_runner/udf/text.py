@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 from openeo.udf.run_code import extract_udf_dependencies
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from local_runner.errors import LimitExceededError, OpenEOError, UdfError
 from local_runner.limits import MAX_UDF
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 ENTRY_POINT: Final = "apply_datacube"
 _OTHER_ENTRY_POINTS: Final = ("apply_timeseries", "apply_hypercube", "apply_vectorcube", "apply_udf_data")
@@ -35,6 +36,7 @@ _NAMED: Final[dict[type[ast.AST], str]] = {
 }
 """What else gives a name a meaning, and the field with the name."""
 _ALL: Final = "import *"
+_PROGRAM: Final = "openeo-sar"
 _BLOCK: Final = "# /// "
 _MAX_BLOCK: Final = 2**13
 """Characters of a block of dependencies, which takes time that grows with their square."""
@@ -91,13 +93,38 @@ def check_dependencies(text: str, *, node: str = "") -> None:
         must = "The block of dependencies of a UDF must be valid (PEP 723)"
         raise UdfError("UdfInvalid", must, got=str(error), node=node) from error
     if absent:
-        raise missing("The packages that a UDF names must be installed", str(absent[0]), node)
+        must = "The packages that a UDF names must be installed"
+        raise missing(must, str(absent[0]), node, extras=_extras_with(absent[0].name))
 
 
-def missing(must: str, what: object, node: str) -> UdfError:
-    """The error of a UDF that needs a package which is not here."""
+def missing(must: str, what: object, node: str, *, extras: Sequence[str] = ()) -> UdfError:
+    """The error of a UDF that needs a package which is not here; `extras`: those of this program that bring it."""
     do = "Install it into the environment of the runner if you trust it; nothing is installed for a UDF"
+    if extras:
+        do = " or ".join(f'pip install "{_PROGRAM}[{extra}]"' for extra in extras) + "; nothing is installed for a UDF"
     return UdfError("UdfDependencyMissing", must, got=str(what), do=do, node=node)
+
+
+def needs_whole_image(text: str) -> bool:
+    """Whether a UDF declares by a constant `WHOLE_IMAGE = True` at its top that no call may get a part of the image."""
+    for statement in ast.parse(text).body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id="WHOLE_IMAGE")], value=ast.Constant(value=True)):
+                return True
+    return False
+
+
+def _extras_with(distribution: str) -> list[str]:
+    """Extras of this program that contain a distribution, as its metadata tell."""
+    try:
+        program = importlib.metadata.metadata(_PROGRAM)
+    except importlib.metadata.PackageNotFoundError:  # run from its folder, without being installed
+        return []
+    brought = [Requirement(text) for text in program.get_all("Requires-Dist") or ()]
+    name = canonicalize_name(distribution)
+    markers = [r.marker for r in brought if canonicalize_name(r.name) == name and r.marker is not None]
+    extras = program.get_all("Provides-Extra") or ()
+    return [extra for extra in extras if any(marker.evaluate({"extra": extra}) for marker in markers)]
 
 
 def _is_here(requirement: Requirement) -> bool:

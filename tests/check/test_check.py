@@ -2,7 +2,6 @@ import copy
 
 import pytest
 
-from local_runner import catalog
 from local_runner.check import check
 
 UDF = """import numpy as np
@@ -67,12 +66,6 @@ def with_udf(text=UDF, **arguments):
 
 def found(process, **options):
     return [(f.node, f.code) for f in check(process, **options)]
-
-
-@pytest.mark.parametrize("profile", ["specification", "geopyspark"])
-@pytest.mark.parametrize("name", catalog.ids())
-def test_collection_has_no_findings(name, profile):
-    assert check(catalog.load(name), profile=profile) == []
 
 
 def test_complete_process_has_no_findings():

