@@ -60,7 +60,7 @@ def udf(*, compiled: bool) -> dict[str, Any]:
     namespace: dict[str, Any] = {}
     exec(compile(catalog.udf_text("slc_resample"), "slc_resample", "exec"), namespace)
     if not compiled:
-        namespace["numba"] = None
+        namespace["WITH_NUMBA"] = False
     return namespace
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from local_runner.errors import OpenEOError
+from local_runner.export_commands import export_
 from local_runner.options import EXPLAIN, RUN, ProcessGroup
 from local_runner.product_commands import compare_, stac_
 from local_runner.terminal import console, progress, warn
@@ -198,14 +199,24 @@ def sync_(*, only_check: bool) -> None:
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Folder to write."
 )
-def demo(out: Path) -> None:
-    """Simulate a stack with known coherence, run slc_coherence on it and compare the result with the truth."""
+@click.option(
+    "--full-chain", is_flag=True, help="From two simulated Sentinel-1 passes to the unwrapped interferogram on a map."
+)
+def demo(out: Path, *, full_chain: bool) -> None:
+    """Simulate a stack with known coherence, run slc_coherence on it and compare the result with the truth.
+
+    With --full-chain: two passes as SAFE folders, stac, slc_coregistration, slc_coherence, slc_interferogram.
+    """
+    from local_runner.demo.full_chain import show_chain
     from local_runner.demo.show import show
 
     start = time.monotonic()
     with progress("demo") as report:
-        shown = show(out, progress=report)
-    console(markup=True).print(shown.table)
+        shown = show_chain(out, progress=report) if full_chain else show(out, progress=report)
+    for table in shown.tables:
+        console(markup=True).print(table)
+    for note in shown.notes:
+        click.echo(note)
     for picture in shown.pictures:
         click.echo(f"picture: {picture.resolve()}")
     click.echo(f"folder: {out.resolve()}")
@@ -276,6 +287,7 @@ def _explain(process: str, values: dict[str, Any], settings: dict[str, Any]) -> 
 
 cli.add_command(stac_)
 cli.add_command(compare_)
+cli.add_command(export_)
 cli.add_command(
     ProcessGroup(
         "run",

@@ -75,7 +75,50 @@ def test_whole_disk_is_not_remembered(product):
     assert roots.remembered() == (product,)
 
 
-@pytest.mark.parametrize("content", ["", "{", "5", "null", '{"/tmp": 1}', '"/tmp"', "[[]]", "\udcff", "[" * 100_000])
+def test_list_of_an_older_version_is_read_and_kept(product, state, tmp_path):
+    assert written(state, [str(product)]) == (product,)
+    roots.remember([tmp_path / "data"])
+    assert roots.remembered() == (product, tmp_path / "data")
+
+
+def test_last_catalogue_is_registered_until_it_is_gone(product, tmp_path):
+    assert roots.registered() is None
+    first, second = (tmp_path / name / "collection.json" for name in ("one", "two"))
+    for path in (first, second):
+        path.parent.mkdir()
+        path.write_text("{}")
+        roots.remember([product], catalogue=path)
+    roots.remember([tmp_path / "data"])
+    assert roots.registered() == second
+    second.rename(second.with_name("away.json"))
+    assert roots.registered() is None
+    second.symlink_to(second.with_name("away.json"))
+    assert roots.registered() is None
+    assert roots.remembered() == (product, tmp_path / "data")
+
+
+@pytest.mark.parametrize("known", [5, None, [], {}, "", "relative", "/", "\0"])
+def test_what_is_never_a_catalogue(known, state):
+    written(state, json.dumps({"roots": [], "catalogue": known}))
+    assert roots.registered() is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "5",
+        "null",
+        '{"/tmp": 1}',
+        '{"roots": 5}',
+        '{"roots": {"/tmp": 1}}',
+        '"/tmp"',
+        "[[]]",
+        "\udcff",
+        "[" * 100_000,
+    ],
+)
 def test_damaged_list_counts_as_empty_and_is_written_anew(content, state, product):
     state.parent.mkdir(parents=True)
     state.write_bytes(content.encode(errors="surrogateescape"))

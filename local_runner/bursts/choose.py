@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import shapely
 
 from local_runner.bursts import Chosen
+from local_runner.bursts.words import few, in_words, listed, texts_of
 from local_runner.cube import iso, utc_day
 from local_runner.errors import DataError, OpenEOError, Quoted
 from local_runner.products._driver import DRIVER
@@ -23,14 +24,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from local_runner.bursts.words import Key
     from local_runner.stac.walk import Found
-
-_MOST: Final = 6
-"""Runs of successive bursts that an error names."""
-_MOST_DATES: Final = 12
-"""Dates that an error names one by one."""
-_Key = tuple[int, str, str]
-"""Burst id, swath and, for stripmap alone, which has no ids, the collection."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +64,9 @@ def choose(found: Sequence[Found], wanted: Wanted) -> list[Chosen]:
     return sorted(chosen, key=lambda each: (each.swath, each.primary.time()))
 
 
-def _stacks(found: Sequence[Found]) -> dict[_Key, list[Found]]:
+def _stacks(found: Sequence[Found]) -> dict[Key, list[Found]]:
     """Items of each burst in the order of time."""
-    stacks: dict[_Key, list[Found]] = {}
+    stacks: dict[Key, list[Found]] = {}
     for item in found:
         if item.properties.get(DRIVER) == DRIVER_NAME:
             stacks.setdefault(_key(item), []).append(item)
@@ -82,18 +77,12 @@ def _stacks(found: Sequence[Found]) -> dict[_Key, list[Found]]:
     return {key: sorted(stacks[key], key=lambda item: (item.time(), item.id)) for key in sorted(stacks)}
 
 
-def _key(item: Found) -> _Key:
-    burst, swath = item.properties.get(BURST), next(iter(_texts(item, "sar:beam_ids")), "")
+def _key(item: Found) -> Key:
+    burst, swath = item.properties.get(BURST), next(iter(texts_of(item, "sar:beam_ids")), "")
     return (burst, swath, "") if isinstance(burst, int) else (0, swath, str(item.collection.get("id", "")))
 
 
-def _texts(item: Found, name: str) -> list[str]:
-    """A property that is a list, as texts; empty where it is none."""
-    given = item.properties.get(name)
-    return [str(entry) for entry in given] if isinstance(given, list) else []
-
-
-def _picked(there: dict[_Key, list[Found]], wanted: Wanted) -> list[_Key]:
+def _picked(there: dict[Key, list[Found]], wanted: Wanted) -> list[Key]:
     """Keys of the bursts that are wanted."""
     if wanted.area is not None and wanted.burst_ids:
         must = "Either burst_id or spatial_extent must be given"
@@ -107,7 +96,7 @@ def _picked(there: dict[_Key, list[Found]], wanted: Wanted) -> list[_Key]:
         if not any(burst in (None, key[0]) and swath in (None, key[1]) for key in left)
     ]
     if missing:
-        raise _not_found(_in_words(*missing[0]), there)
+        raise _not_found(in_words(*missing[0]), there)
     if wanted.area is not None:
         left = [key for key in left if _meets(wanted.area, there[key])]
         if not left:
@@ -118,44 +107,14 @@ def _picked(there: dict[_Key, list[Found]], wanted: Wanted) -> list[_Key]:
     return left
 
 
-def _in_words(burst: int | None, swath: str | None) -> str:
-    names = (f"burst {burst}" if burst is not None else "", f"sub-swath {swath}" if swath else "")
-    return " in ".join(filter(None, names))
-
-
 def _shortened(area: shapely.Geometry) -> str:
     west, south, east, north = (f"{value:.4f}" for value in area.bounds)
     return f"{area.geom_type.lower()} of longitude {west} to {east}, latitude {south} to {north}"
 
 
-def _not_found(what: str, there: dict[_Key, list[Found]]) -> OpenEOError:
-    must = f"The catalogue must hold {what}; it has {_listed(there)}"
+def _not_found(what: str, there: dict[Key, list[Found]]) -> OpenEOError:
+    must = f"The catalogue must hold {what}; it has {listed(there)}"
     return OpenEOError("BurstNotFound", must, do="Choose one of these by burst_id and sub_swath, or name another url")
-
-
-def _listed(stacks: dict[_Key, list[Found]]) -> str:
-    """Bursts with dates and polarisations, successive ones together; of many the first ones and the last."""
-    runs: list[tuple[int, int, str]] = []
-    for key in sorted(stacks, key=lambda each: (each[1], each[2], each[0])):
-        burst, told = key[0], _told(key[1], stacks[key])
-        follows = runs and burst and runs[-1][1:] == (burst - 1, told)
-        runs.append((runs.pop()[0] if follows else burst, burst, told))
-    texts = [f"{_ids(first, last)}{told}" for first, last, told in runs]
-    if len(texts) > _MOST:
-        texts = [*texts[: _MOST - 1], f"... {texts[-1]}"]
-    return f"{len(stacks)} {'burst' if len(stacks) == 1 else 'bursts'}: {'; '.join(texts)}"
-
-
-def _ids(first: int, last: int) -> str:
-    """Ids of successive bursts, with a blank behind; nothing for stripmap."""
-    return "" if not first else f"{first} " if first == last else f"{first} to {last} "
-
-
-def _told(swath: str, items: Sequence[Found]) -> str:
-    days = sorted({utc_day(item.time()) for item in items})
-    dates = days[0] if len(days) == 1 else f"{len(days)} dates {days[0]} to {days[-1]}"
-    polarizations = sorted({name for item in items for name in _texts(item, "sar:polarizations")})
-    return f"{swath} ({dates}, {' '.join(polarizations)})"
 
 
 def _meets(area: shapely.Geometry, items: Sequence[Found]) -> bool:
@@ -172,20 +131,20 @@ def _outline(item: Found) -> shapely.Geometry:
         raise DataError("DataCorrupt", must, got=item.item["geometry"], do=do) from error
 
 
-def _require_one_track(left: Sequence[_Key], there: dict[_Key, list[Found]]) -> None:
+def _require_one_track(left: Sequence[Key], there: dict[Key, list[Found]]) -> None:
     """Raise `BurstAmbiguous` for an area that several tracks show: they have no grid in common."""
     tracks = sorted({str(there[key][0].properties.get("sat:relative_orbit")) for key in left})
     if len(tracks) > 1:
-        must = f"spatial_extent must be met by bursts of one relative orbit; it is by {_listed(_of(left, there))}"
+        must = f"spatial_extent must be met by bursts of one relative orbit; it is by {listed(_of(left, there))}"
         do = "Name those that are meant by burst_id and sub_swath"
         raise OpenEOError("BurstAmbiguous", must, got=Quoted(f"relative orbits {', '.join(tracks)}"), do=do)
 
 
-def _require_named(left: Sequence[_Key], wanted: Wanted, there: dict[_Key, list[Found]]) -> None:
+def _require_named(left: Sequence[Key], wanted: Wanted, there: dict[Key, list[Found]]) -> None:
     """Raise `BurstAmbiguous` where a parameter that is not given would have to pick one of several."""
     for name, place, given in (("burst_id", 0, wanted.burst_ids), ("sub_swath", 1, wanted.swaths)):
         if not given and len({key[place] for key in left}) > 1:
-            must = f"{name} must be given where several bursts are left: {_listed(_of(left, there))}"
+            must = f"{name} must be given where several bursts are left: {listed(_of(left, there))}"
             do = f"Add -p {name}=... (several by a list), or a spatial_extent"
             raise OpenEOError("BurstAmbiguous", must, do=do)
     if len({key[2] for key in left}) > 1:
@@ -193,19 +152,19 @@ def _require_named(left: Sequence[_Key], wanted: Wanted, there: dict[_Key, list[
         raise OpenEOError("BurstAmbiguous", must, got=[key[2] for key in left], do="Name its collection as url")
 
 
-def _of(left: Iterable[_Key], there: dict[_Key, list[Found]]) -> dict[_Key, list[Found]]:
+def _of(left: Iterable[Key], there: dict[Key, list[Found]]) -> dict[Key, list[Found]]:
     return {key: there[key] for key in left}
 
 
-def _require_one_per_day(key: _Key, items: Sequence[Found]) -> None:
+def _require_one_per_day(key: Key, items: Sequence[Found]) -> None:
     for one, other in pairwise(items):
         if utc_day(one.time()) == utc_day(other.time()):
-            must = f"{_in_words(key[0] or None, key[1])} must have one acquisition per UTC day"
+            must = f"{in_words(key[0] or None, key[1])} must have one acquisition per UTC day"
             got = Quoted(f"{one.id} of {iso(one.time())} and {other.id} of {iso(other.time())}")
             raise OpenEOError("DatesNotUnique", must, got=got, do="Name a collection that has one of them as url")
 
 
-def _primary_day(stacks: dict[_Key, list[Found]], wanted: Wanted) -> str:
+def _primary_day(stacks: dict[Key, list[Found]], wanted: Wanted) -> str:
     """Day of the primary: the one that is wanted, else that of the collections."""
     if wanted.primary is not None:
         return wanted.primary
@@ -216,15 +175,15 @@ def _primary_day(stacks: dict[_Key, list[Found]], wanted: Wanted) -> str:
     return told[0]
 
 
-def _chosen(key: _Key, items: Sequence[Found], day: str, wanted: Wanted) -> Chosen:
+def _chosen(key: Key, items: Sequence[Found], day: str, wanted: Wanted) -> Chosen:
     dates = {utc_day(item.time()): item for item in items}
-    name = _in_words(key[0] or None, key[1])
+    name = in_words(key[0] or None, key[1])
     if day not in dates:
-        must = f"primary_date must be one of the dates of {name}, which are {_few(list(dates))}"
+        must = f"primary_date must be one of the dates of {name}, which are {few(list(dates))}"
         raise OpenEOError("PrimaryNotFound", must, got=day)
     inside = [each for each, item in dates.items() if _is_between(item.time(), wanted.start, wanted.end)]
     if not inside:
-        must = f"temporal_extent must hold a date of {name}, which has {_few(list(dates))}"
+        must = f"temporal_extent must hold a date of {name}, which has {few(list(dates))}"
         ends = [None if end is None else iso(end) for end in (wanted.start, wanted.end)]
         raise OpenEOError("NoDataAvailable", must, got=ends, do="The end is not included")
     return Chosen(key[0], key[1], dates[day], tuple(dates[each] for each in inside if each != day))
@@ -234,27 +193,23 @@ def _is_between(time: np.datetime64, start: np.datetime64 | None, end: np.dateti
     return bool((start is None or time >= start) and (end is None or time < end))
 
 
-def _few(days: Sequence[str]) -> str:
-    if len(days) <= _MOST_DATES:
-        return ", ".join(days)
-    return f"{', '.join(days[: _MOST_DATES - 1])}, ... {days[-1]} ({len(days)})"
-
-
 def _require_same_dates(chosen: Sequence[Chosen]) -> None:
     """Raise `DatesDiffer` for bursts that cannot be put together: a date would show a part of the ground alone."""
     several = [tuple(utc_day(item.time()) for item in each.secondaries) for each in chosen]
     for each, days in zip(chosen, several, strict=True):
         apart = sorted(set(days) ^ set(several[0]))
         if apart:
-            first = _in_words(chosen[0].burst_id, chosen[0].swath)
-            must = f"{_in_words(each.burst_id, each.swath)} must have the dates of {first}; one of them lacks {_few(apart)}"
+            first = in_words(chosen[0].burst_id, chosen[0].swath)
+            must = (
+                f"{in_words(each.burst_id, each.swath)} must have the dates of {first}; one of them lacks {few(apart)}"
+            )
             do = "Choose dates that both have by temporal_extent, or leave one of them out"
             raise OpenEOError("DatesDiffer", must, do=do)
 
 
 def _require_polarizations(chosen: Chosen, names: Sequence[str]) -> None:
     for item in (chosen.primary, *chosen.secondaries):
-        told = _texts(item, "sar:polarizations")
+        told = texts_of(item, "sar:polarizations")
         missing = [name for name in names if name not in told]
         if missing:
             must = f"polarization must be of {tuple(told)}, which {item.id} has"

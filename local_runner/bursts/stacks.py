@@ -106,7 +106,7 @@ def _remade(chosen: Chosen, day: str, access: Access, *, planning: bool) -> list
         polarizations=tuple(first.get("sar:polarizations") or ()),
     )
     wanted = {str(item.properties.get(written.START)) for item in items}
-    for stack in driver.stacks(_products(items, access), options, rasters=rasters):
+    for stack in driver.stacks_above(_products(items, access), options, rasters):
         if wanted <= {item.properties[written.START] for item in stack.items}:
             return stack.items
     must = f"The products of {items[0].id} must hold all dates that its collection has"

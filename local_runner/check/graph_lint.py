@@ -44,7 +44,7 @@ def graph_findings(raw: Any, parameters: frozenset[str], execution: Execution) -
             node.get("namespace") in _PREDEFINED
             and isinstance(name, str)
             and name in registry()
-            and name not in official_ids()
+            and name not in official_ids() | set(catalog.ids())
         ):
             must = (
                 f"The process should be one of the openEO specification, instead got {name!r}: other back-ends lack it."

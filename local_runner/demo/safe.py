@@ -2,7 +2,8 @@
 
 Their geometry is right: the orbit is a circle over the turning Earth, burst ids follow from the times, and the geolocation grid
 from range and Doppler. Times, swaths, polynomials and steering rates are like those of the real products; bursts have few
-lines and samples, so that they do not overlap. Pixels are speckle, if wanted with the carrier of the burst.
+lines and samples, so that they do not overlap unless it is asked for. Pixels are speckle, if wanted with the carrier of the
+burst, or what `local_runner.demo.interferometry` makes of two passes.
 """
 
 from __future__ import annotations
@@ -51,6 +52,11 @@ class Product:
     `swaths`: of IW1, IW2, IW3, or one of stripmap, which has one burst. `burst_id`: of the first burst. `valid`: lines and
     samples that are not valid at each side. `across_m`, `height_m`, `late_s`: how the pass differs from the nominal one.
     `has_ids`: whether burst ids are annotated. `has_pixels`: whether there are measurements.
+    `overlap`: lines that successive bursts share; None for bursts at the real times, which overlap if they have the real 1500
+    lines. Few lines take less time than the real ones, so that rates of steering and FM grow by as much as the bursts come
+    sooner: the carrier has the real frequencies then, also their difference between bursts. Annotated steering rates are at
+    most 10 degrees per second, which allows bursts of IW2 that are 135 lines apart or more, of IW3 190, of IW1 215. Times of
+    sensing remain the real ones, from which the ids follow.
     `content`: what makes the pixels, speckle if None.
     """
 
@@ -67,6 +73,7 @@ class Product:
     late_s: float = 0.0
     has_ids: bool = True
     has_pixels: bool = True
+    overlap: int | None = None
     content: Content | None = field(default=None, compare=False)
 
     @property
@@ -87,6 +94,12 @@ class Product:
         since_first_s = (self.burst_id + index - 1 + _AT) * CYCLE_S + 2.299849 - sensed_s / 2
         since_node_s = since_first_s - orbit * PERIOD_S
         return self.flight.node_time + np.timedelta64(round(since_node_s * 1e6), "us")
+
+    @property
+    def burst_cycle(self) -> np.timedelta64:
+        """From the first line of a burst to that of the next, in whole microseconds."""
+        cycle_s = CYCLE_S if self.overlap is None else (self.lines - self.overlap) * safe_xml.LINE_INTERVAL_S
+        return np.timedelta64(round(cycle_s * 1e6), "us")
 
     @property
     def stamp(self) -> str:

@@ -60,11 +60,13 @@ def annotation(product: Product, swath: str, polarization: str, only: int | None
     nominal, tops = SWATHS[swath], swath.startswith("IW")
     count = product.bursts if tops else 1
     sensed = [product.sensing_time(index, nominal.sensed_s) for index in range(count)]
-    starts = [time - np.timedelta64(round(nominal.sensed_after_s * 1e6), "us") for time in sensed]
+    first = sensed[0] - np.timedelta64(round(nominal.sensed_after_s * 1e6), "us")
+    starts = [first + index * product.burst_cycle for index in range(count)]
     orbit = product.flight.orbit(starts[0], count * 3.0)
     bursts = [_burst(product, *entry) for entry in zip(range(count), starts, sensed, strict=True)]
     kept = bursts if only is None else [bursts[only]]
-    around = [starts[0] + index * CYCLE for index in range(-1, count + 1)]
+    around = [first + index * product.burst_cycle for index in range(-1, count + 1)]
+    nominal = _hastened(nominal, float(CYCLE / product.burst_cycle))
     points = _points(product, swath, starts, orbit, (only or 0) * product.lines)
     timing = {
         "linesPerBurst": product.lines if tops else 0,
@@ -196,6 +198,12 @@ def grid_of(product: Product, swath: str, start: np.datetime64, orbit: Orbit) ->
         wavelength_m=SPEED_OF_LIGHT_M_S / FREQUENCY_HZ,
         orbit=orbit,
     )
+
+
+def _hastened(nominal: Swath, factor: float) -> Swath:
+    """A swath whose bursts come sooner by a factor, and whose beam and Doppler therefore turn faster."""
+    c0, c1, c2 = (factor * coefficient for coefficient in nominal.fm_rate)
+    return nominal._replace(steering_deg_s=factor * nominal.steering_deg_s, fm_rate=(c0, c1, c2))
 
 
 def _varied(polynomial: tuple[float, ...], n: int) -> tuple[float, ...]:

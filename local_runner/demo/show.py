@@ -41,11 +41,12 @@ _NOTE: Final = ". Outlines in the difference: a window across an edge sees both 
 
 @dataclass(frozen=True)
 class Shown:
-    """What the demo found: table against the truth, whether theory holds in every class, and pictures."""
+    """What the demo found: tables against the truth, whether theory holds in every class, pictures, what is to be said."""
 
-    table: Table
+    tables: tuple[Table, ...]
     within: bool
     pictures: tuple[Path, ...]
+    notes: tuple[str, ...] = ()
 
 
 def show(
@@ -55,7 +56,7 @@ def show(
 
     `out`/geometry holds the demo of products, with bursts of `burst` (lines, samples). A demo that is there is written anew.
     """
-    _require_free(out)
+    require_free(out, "input")
     scene = simulate(lines, samples)
     collection = write_catalogue(scene, out / "input")
     chosen = pairs(collection_dates(str(collection), Access()), every=True)
@@ -74,11 +75,12 @@ def show(
         found, truth, out / "comparison.png", title=_title(chosen[0]), note=_NOTE, theory=_theory(judged.looks)
     )
     drawn = show_geometry(out / "geometry", *burst)
-    return Shown(table(judged), judged.within, (picture, *on_map.quicklooks, *drawn))
+    return Shown((table(judged),), judged.within, (picture, *on_map.quicklooks, *drawn))
 
 
-def _require_free(out: Path) -> None:
-    if out.exists() and any(out.iterdir()) and not (out / "input" / "collection.json").exists():
+def require_free(out: Path, catalogue: str) -> None:
+    """Raise `ResultExists` for a folder with other files than those of an earlier demo, which has a `catalogue` folder."""
+    if out.exists() and any(out.iterdir()) and not (out / catalogue / "collection.json").exists():
         raise OpenEOError(
             "ResultExists",
             "The folder of the demo must be new, empty or that of an earlier demo",

@@ -50,8 +50,9 @@ _IDENTITY: Final = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 class Target:
     """One band to write: `data` is a 2-D dask array (y, x) of real numbers; floats become float32.
 
-    `cog`: with overviews (average), for derived products; else plain tiles, for SLC parts and coordinates. To make a
-    footprint from: `sample`, rows and columns whose values are returned; `spans`, whether those of valid data are.
+    `cog`: with overviews, for derived products; else plain tiles, for SLC parts and coordinates. `averaged`: overviews are
+    means, else nearest cells, as of wrapped phases and of numbers that name classes. To make a footprint from: `sample`, rows
+    and columns whose values are returned; `spans`, whether those of valid data are.
     """
 
     path: Path
@@ -60,6 +61,7 @@ class Target:
     cog: bool = False
     sample: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
     spans: bool = False
+    averaged: bool = True
 
 
 @dataclass
@@ -254,7 +256,8 @@ class _Stream:
         if not self.target.cog:
             return options | {"zstd_level": LEVEL, "predictor": 3 if self.dtype.kind == "f" else 2}
         options |= {"level": LEVEL, "predictor": "YES", "blocksize": self.tile}
-        return options | {"overviews": "IGNORE_EXISTING", "overview_resampling": Resampling.average.name.upper()}
+        resampling = Resampling.average if self.target.averaged else Resampling.nearest
+        return options | {"overviews": "IGNORE_EXISTING", "overview_resampling": resampling.name.upper()}
 
     def _translate(self) -> None:
         options = {"driver": "COG"} if self.target.cog else {"driver": "GTiff", **self._tiles}

@@ -63,6 +63,24 @@ def assemble(
     return nodes
 
 
+def on_grid(
+    process: Mapping[str, Any], given: Mapping[str, Any], geocode: int | None, resolution: float | None
+) -> tuple[dict[str, Any], int | None, float | None]:
+    """Values of the parameters, and the target grid that is left for the runner: none where the process geocodes itself.
+
+    A process with the parameters `projection` and `resolution` knows what of it must not be geocoded as it is, as a phase.
+    """
+    own = {"projection": geocode, "resolution": resolution}
+    if geocode is None or not own.keys() <= {p["name"] for p in process.get("parameters") or ()}:
+        return dict(given), geocode, resolution
+    for name, value in own.items():
+        if given.get(name, value) != value:
+            must = f"The parameter {name!r} of {process['id']} and the grid of the runner must be the same"
+            do = f"Leave out -p {name}=, or --geocode with --resolution"
+            raise OpenEOError("ProcessParameterInvalid", must, got=(given[name], value), do=do)
+    return {**given, **own}, None, None
+
+
 def several_saves() -> OpenEOError:
     """Error for a second `save_result`."""
     do = "Let one save_result be the result node, or none: the runner saves the result itself"
@@ -121,6 +139,7 @@ def definitions(nodes: Mapping[str, Any], execution: Execution) -> dict[str, Any
         for node in _nodes(waiting.pop()):
             name, namespace = node["process_id"], node.get("namespace")
             if namespace in (None, "predefined", "backend") and name in registry():
+                waiting.append({called: {"process_id": called} for called in registry()[name].calls})
                 continue
             key = f"{namespace}#{name}" if namespace else name
             if key not in found:
@@ -153,13 +172,34 @@ def require_trusted(nodes: Mapping[str, Any], called: Mapping[str, Any], *, unsa
         warn_if_weak()
 
 
+def with_catalogue(nodes: Nodes) -> Nodes:
+    """The graph with the registered catalogue named where a process would take it, so that it is an input like others."""
+    from local_runner.roots import registered  # noqa: PLC0415
+
+    found = registered()
+    without = [name for name, node in nodes.items() if _may_load(node) and not node.get("arguments", {}).get("url")]
+    if found is None or not without:
+        return nodes
+    named = {name: {**nodes[name].get("arguments", {}), "url": str(found)} for name in without}
+    return nodes | {name: {**nodes[name], "arguments": arguments} for name, arguments in named.items()}
+
+
 def loaded(nodes: Mapping[str, Any]) -> dict[str, str]:
-    """Addresses that the `load_stac` nodes of a graph name, by node id."""
+    """Addresses that the nodes of a graph load from, by node id."""
     return {
         name: node["arguments"]["url"]
         for name, node in nodes.items()
-        if node["process_id"] == "load_stac" and isinstance(node.get("arguments", {}).get("url"), str)
+        if (node["process_id"] == "load_stac" or _may_load(node))
+        and isinstance(node.get("arguments", {}).get("url"), str)
     }
+
+
+def _may_load(node: Mapping[str, Any]) -> bool:
+    """Whether a node calls a process of the executor that has a catalogue of its own where no `url` is given."""
+    from local_runner.processes import registry  # noqa: PLC0415
+
+    process = registry().get(node["process_id"]) if node.get("namespace") in (None, "predefined", "backend") else None
+    return process is not None and "url" in process.parameters and not process.parameters["url"].required
 
 
 def hash_of(nodes: Mapping[str, Any], called: Mapping[str, Any]) -> str:

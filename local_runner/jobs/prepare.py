@@ -57,14 +57,15 @@ def prepare(
     require_graph(loaded)
     stem = Path(process).stem if isinstance(process, str | Path) else "graph"
     definition = {**loaded, "id": loaded.get("id") or re.sub(r"\W", "_", stem)}
+    given, code, step = assemble.on_grid(definition, given, *assemble.target_grid(geocode, resolution))
     values = parameters.resolve(definition, given)
     addresses = assemble.input_addresses(definition, inputs)
     for address in addresses.values():
         access = access.naming(address)
     located = {name: locate(address) for name, address in addresses.items()}
     warn_if_placed(definition, located, access)
-    code, step = assemble.target_grid(geocode, resolution)
     nodes = assemble.assemble(definition, values, located, geocode=code, resolution=step, file_format=file_format)
+    nodes = assemble.with_catalogue(nodes)
     execution = Execution(
         load_profile(profile), access, trusted, unsafe=unsafe, budget=budget, processes={definition["id"]: definition}
     )

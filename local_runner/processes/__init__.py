@@ -1,7 +1,8 @@
 """The openEO processes: one module per category, one function per process.
 
 A function's name is the process id (with `_` behind it where Python has the name already) and its parameters are those of
-the specification; a keyword-only `execution` is filled in by the evaluator. Modules and functions are found, not listed.
+the specification; a keyword-only `execution` is filled in by the evaluator. Modules and functions are found, not listed. The
+specification of a process of our own is the JSON of the collection with its id.
 """
 
 from __future__ import annotations
@@ -55,12 +56,13 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Process:
-    """A process of the executor."""
+    """A process of the executor. `calls`: processes of the collection that it evaluates."""
 
     id: str
     function: Callable[..., Any]
     parameters: Mapping[str, Parameter]
     takes_execution: bool
+    calls: tuple[str, ...] = ()
 
     def check_names(self, given: typing.Iterable[str]) -> None:
         """Raise for an argument that the process does not have, or that it needs and does not get."""
@@ -109,7 +111,7 @@ def registry() -> Mapping[str, Process]:
         module = importlib.import_module(f"{__name__}.{module_info.name}")
         for name, function in inspect.getmembers(module, inspect.isfunction):
             if function.__module__ == module.__name__ and not name.startswith("_"):
-                process = _process(name.rstrip("_"), function)
+                process = _process(name.rstrip("_"), function, getattr(module, "CALLS", ()))
                 found[process.id] = process
     return types.MappingProxyType(found)
 
@@ -135,7 +137,7 @@ def _without_cubes(value: Any) -> Any:
             return value
 
 
-def _process(process_id: str, function: Callable[..., Any]) -> Process:
+def _process(process_id: str, function: Callable[..., Any], calls: tuple[str, ...] = ()) -> Process:
     hints = typing.get_type_hints(function, include_extras=True)
     config = ConfigDict(strict=True, arbitrary_types_allowed=True)
     parameters = {}
@@ -153,7 +155,8 @@ def _process(process_id: str, function: Callable[..., Any]) -> Process:
             None if required else parameter.default,
             _callback_parameters(hints[name]),
         )
-    return Process(process_id, function, types.MappingProxyType(parameters), "execution" in signature.parameters)
+    takes_execution = "execution" in signature.parameters
+    return Process(process_id, function, types.MappingProxyType(parameters), takes_execution, calls)
 
 
 def _takes_cube(hint: Any) -> bool:

@@ -17,6 +17,7 @@ from pyproj import CRS, Transformer
 from local_runner.cube import X, Y, crs_of, labels, same_grid, spacing, with_crs, with_steps
 from local_runner.errors import OpenEOError
 from local_runner.files.gdal_lock import GDAL_LOCK
+from local_runner.processes._multilook import multilooked, whole_ratio
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -112,11 +113,19 @@ def projected(source: Grid, crs: CRS, step: tuple[float, float], max_cells: int)
     return Grid(grid.shape, Affine(*grid.transform), crs)
 
 
+def averaged(data: xr.DataArray, source: Grid, target: Grid) -> xr.DataArray:
+    """Means onto a coarser grid that begins at the upper left corner of the source: chunk by chunk where cells are whole."""
+    steps = [(abs(grid.transform.a), abs(grid.transform.e)) for grid in (source, target)]
+    ratio = whole_ratio(steps[0], steps[1])
+    if ratio is None:
+        return warped(data, source, target, "average")
+    bare = with_crs(data.transpose(..., Y, X), None)
+    return _on_grid(multilooked(_floats(bare), ratio), data, source, target)
+
+
 def warped(data: xr.DataArray, source: Grid, target: Grid, method: str) -> xr.DataArray:
     """One task of GDAL for each plane: cut into chunks, planes would get seams."""
-    bare = with_crs(data.transpose(..., Y, X), None)
-    values = da.asarray(bare.data)
-    values = values.astype(np.result_type(values.dtype, np.float32))
+    values = _floats(with_crs(data.transpose(..., Y, X), None))
     planes = values.reshape((-1, *source.shape)).rechunk((1, -1, -1))
     result = planes.map_blocks(
         _Warp(source, target, method),
@@ -125,7 +134,18 @@ def warped(data: xr.DataArray, source: Grid, target: Grid, method: str) -> xr.Da
         meta=np.empty((0, 0, 0), values.dtype),
         name=f"warp-{uuid.uuid4().hex}",
     )
-    cube = xr.DataArray(result.reshape((*values.shape[:-2], *target.shape)), dims=bare.dims, attrs=bare.attrs)
+    return _on_grid(result.reshape((*values.shape[:-2], *target.shape)), data, source, target)
+
+
+def _floats(cube: xr.DataArray) -> da.Array:
+    values = da.asarray(cube.data)
+    return values.astype(np.result_type(values.dtype, np.float32))
+
+
+def _on_grid(result: da.Array, data: xr.DataArray, source: Grid, target: Grid) -> xr.DataArray:
+    """Values (..., y, x) on the target grid as a cube with the labels of `data`."""
+    bare = with_crs(data.transpose(..., Y, X), None)
+    cube = xr.DataArray(result, dims=bare.dims, attrs=bare.attrs)
     kept = {name: data[name] for name in data.coords if name in cube.dims and name not in (X, Y)}
     cube = cube.assign_coords({**kept, **target.centres})
     cube = with_steps(cube, {X: target.transform.a, Y: target.transform.e})

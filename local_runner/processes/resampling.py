@@ -10,7 +10,7 @@ from local_runner.errors import OpenEOError
 from local_runner.execution import Execution
 from local_runner.processes._axes import on_x_and_y
 from local_runner.processes._types import Cube, Number
-from local_runner.processes._warping import Corner, aligned, grid_of, onto_grid_of, projected, warped
+from local_runner.processes._warping import Corner, aligned, averaged, grid_of, onto_grid_of, projected, warped
 
 Method = Literal[
     "average", "bilinear", "cubic", "cubicspline", "lanczos", "max", "med", "min", "mode", "near", "q1", "q3", "rms", "sum",
@@ -34,7 +34,8 @@ def resample_spatial(
     """The cube on another grid; NaN counts as no value.
 
     Without `projection` the new grid starts at the corner `align` of the old one and covers it; a cube in radar geometry can
-    be resampled so, its resolution being in samples and lines. With `projection` the new grid lies on multiples of the
+    be resampled so, its resolution being in samples and lines. `average` over whole cells from the upper left corner on takes
+    each cell at the edge as the mean of what is there. With `projection` the new grid lies on multiples of the
     resolution. Equal resolution and projection return the cube as it is. Method `geocode` (not in the openEO specification,
     a method of the Copernicus Data Space back-end) brings a cube in radar geometry onto a map grid by its bands `latitude`
     and `longitude`, see `local_runner.geocode`.
@@ -59,7 +60,10 @@ def resample_spatial(
         if all(map(math.isclose, new, old)):
             return data
         execution.budget.require_plane(source.shape[0] * (old[1] / new[1]), source.shape[1] * (old[0] / new[0]))
-        return warped(data, source, aligned(source, new, align), method)
+        target = aligned(source, new, align)
+        if method == "average" and align == "upper-left":
+            return averaged(data, source, target)
+        return warped(data, source, target, method)
     target = projected(source, target_crs, (step_x, step_y), execution.budget.max_pixels)
     return warped(data, source, target, method)
 

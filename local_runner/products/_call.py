@@ -14,6 +14,7 @@ from local_runner.products import _catalogue, _unknown
 from local_runner.products._driver import ChoiceEmptyError, Options
 from local_runner.products._options import OPTIONS, options_of, written
 from local_runner.roots import remember
+from local_runner.stac.metadata import PRIMARY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -72,9 +73,11 @@ def make(
         _require_bands(stacks, bands)
         told("write", 0, 1)
         _catalogue.fill(stacks, partial.resolve(), folder.resolve().name)
-    remember(root for stack in stacks for root in stack.roots)
+    made = folder / "collection.json"
+    is_of_stacks = any(PRIMARY in stack.fields for stack in stacks)
+    remember((root for stack in stacks for root in stack.roots), catalogue=made if is_of_stacks else None)
     told("write", 1, 1)
-    return folder / "collection.json"
+    return made
 
 
 def _products(path: Path, depth: int = _DEEPEST) -> list[Path]:

@@ -20,7 +20,7 @@ from local_runner.errors import OpenEOError
 from local_runner.files.raster import GDAL_OPTIONS, Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -50,6 +50,12 @@ class Picture:
     mean: str
     bounds: Bounds | None
     crs: CRS | None
+
+
+def aspect_of(properties: Mapping[str, Any]) -> float:
+    """Height over width of a cell on the ground, by the looks that an item tells: 1 where it does not."""
+    looks = [properties.get(f"sar:looks_{axis}") or 1 for axis in ("azimuth", "range")]
+    return float(SAMPLE_ASPECT * looks[0] / looks[1])
 
 
 def fit(

@@ -16,7 +16,7 @@ from local_runner.files.netcdf_writer import File, write_netcdf
 from local_runner.files.raster_writer import Target, Written, write_geotiff
 from local_runner.stac import footprint
 from local_runner.stac.bands import COORDINATES, LATITUDE, LONGITUDE, STATIC
-from local_runner.stac.metadata import is_plain, safe_name
+from local_runner.stac.metadata import is_averaged, is_plain, safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,6 +125,7 @@ def _targets(cube: xr.DataArray, group: Group, folder: Path, options: Options) -
             key,
             cog=options.overviews and not is_plain(key),
             spans=key == outlined,
+            averaged=is_averaged(key),
         )
         for key, label in group.bands.items()
         if label not in options.once
@@ -169,9 +170,9 @@ def _write_netcdf(
 
 
 def _file(cube: xr.DataArray, group: Group, folder: Path, options: Options) -> File:
-    coordinates = _coordinates(cube)
-    labels = {key: label for key, label in group.bands.items() if label not in coordinates}
-    labels |= {name: name for name in coordinates}
+    common = [str(name) for name in cube[BANDS].values if str(name) in options.once]
+    labels = {key: label for key, label in group.bands.items() if label not in common}
+    labels |= {name: name for name in common}
     path = folder / group.folder / _Names(options.prefix, ".nc").of("data")
     path.parent.mkdir(parents=True, exist_ok=True)
     return File(

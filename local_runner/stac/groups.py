@@ -10,8 +10,9 @@ import numpy as np
 
 from local_runner.cube import BANDS, DIMENSIONS, T, X, Y, crs_of, dimension_of_type, iso, spacing, to_time, utc_day
 from local_runner.errors import OpenEOError
-from local_runner.stac.bands import COORDINATES
+from local_runner.stac.bands import COORDINATES, STATIC
 from local_runner.stac.baselines import baseline_of_pair
+from local_runner.stac.inherited import Place
 from local_runner.stac.metadata import Meaning, meaning_of, safe_name
 
 if TYPE_CHECKING:
@@ -44,9 +45,14 @@ class Group:
         """Name of the folder of its files."""
         return safe_name(self.id)
 
+    @property
+    def is_pair(self) -> bool:
+        """Whether the item is of a pair of dates."""
+        return "insar:reference_datetime" in self.properties
+
     def meaning(self, key: str) -> Meaning:
         """What the band of an asset is: by its name, else as the inputs tell of the band of its label, if all agree."""
-        known, label = meaning_of(key), self.bands.get(key, key)
+        known, label = meaning_of(key, of_a_pair=self.is_pair), self.bands.get(key, key)
         told = [source["bands"][label] for source in self.sources if label in source.get("bands", {})]
         if not told or any(other != told[0] for other in told):
             return known
@@ -78,7 +84,7 @@ def arranged(cube: xr.DataArray, process: str) -> xr.DataArray:
 
 
 def groups_of(cube: xr.DataArray, process: str, pair: tuple[str, str] | None) -> list[Group]:
-    """Items of an arranged cube, in the order of its labels."""
+    """Items of an arranged cube, in the order of its labels. Bands of the grid beside those of pairs make no item."""
     names = [str(name) for name in cube[BANDS].values]
     if len(set(names)) < len(names):
         raise OpenEOError("FormatUnsuitable", "The bands of a cube that is saved must have different names", got=names)
@@ -96,16 +102,17 @@ def groups_of(cube: xr.DataArray, process: str, pair: tuple[str, str] | None) ->
     if groups and cube.sizes[T] > 1:
         must = "A cube with bands of pairs must have one label on t"
         raise OpenEOError("FormatUnsuitable", must, got=[iso(t) for t in cube[T].values], do="Filter one date")
-    if rest or not groups:
+    if set(rest) - STATIC or not groups:
         groups += _date_groups(cube, process, rest or names)
     return groups
 
 
-def index_offset(cube: xr.DataArray) -> tuple[float, float] | None:
-    """Line and sample of the primary at which a raster in radar geometry starts; None where x, y are something else."""
-    if crs_of(cube) is not None or spacing(cube) != (1.0, 1.0):
+def place_of(cube: xr.DataArray) -> Place | None:
+    """Where a raster in radar geometry lies, in lines and samples of its input; None on a map, and where rows are turned."""
+    samples, lines = spacing(cube)
+    if crs_of(cube) is not None or min(lines, samples) <= 0:
         return None
-    return float(cube[Y].values[0]), float(cube[X].values[0])
+    return Place(float(cube[Y].values[0]), float(cube[X].values[0]), lines, samples)
 
 
 def _pair_group(cube: xr.DataArray, process: str, primary: str, secondary: str, bands: dict[str, str]) -> Group:

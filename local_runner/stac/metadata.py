@@ -13,7 +13,7 @@ from local_runner.redaction import redact
 from local_runner.stac.bands import STATIC
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping
 
 RENDERS: Final = "renders"
 """The one field of an extension without prefix."""
@@ -32,71 +32,13 @@ _SCHEMAS: Final = {
 """Extension and version of the fields of each prefix."""
 PARAMETERS: Final = "openeo_sar:parameters"
 """Property with the parameters of the process; no schema claims the prefix."""
-_NOT_INHERITED: Final = frozenset(
-    (
-        "proj",
-        "processing",
-        "file",
-        "cube",
-        "raster",
-        "render",
-        "storage",
-        "card4l",
-        "ceosard",
-        "eo",
-        PARAMETERS.partition(":")[0],
-    )
-)
 PRIMARY: Final = "openeo_sar:primary"
 """Day of the stack primary, of a collection and of its items: what shifts, phases and baselines are relative to."""
-_OF_A_PAIR: Final = frozenset(
-    f"insar:{name}"
-    for name in (
-        "perpendicular_baseline",
-        "temporal_baseline",
-        "height_of_ambiguity",
-        "reference_datetime",
-        "secondary_datetime",
-    )
-)
-"""Properties of a date and its primary; another pair has others."""
-_OF_THE_INPUT: Final = frozenset(
-    (
-        "datetime",
-        "start_datetime",
-        "end_datetime",
-        "created",
-        "updated",
-        "published",
-        "expires",
-        "title",
-        "description",
-        "footprint",
-        RENDERS,
-        "bands",
-        "product:type",
-        "sar:datetime_secondary",
-    )
-)
-"""Properties that tell of the input itself (`sar:datetime_secondary` is of no schema, but is met)."""
-_OF_THE_GRID: Final = frozenset(
-    (
-        PRIMARY,
-        "first_line",
-        "first_sample",
-        "line_interval_s",
-        "slant_range_first_m",
-        "range_spacing_m",
-        "sar:pixel_spacing_range",
-        "sar:pixel_spacing_azimuth",
-    )
-)
-"""Properties of the primary's grid: kept as long as x and y are its indices."""
 _RESERVED: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _SAFE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}(?<!-[0-9a-f]{12})")
 """Not the name that another one is encoded to, which ends with a hash."""
-_POLARIZED: Final = re.compile(r"_(VV|VH|HV|HH)(?![A-Za-z])", re.IGNORECASE)
 _PLAIN: Final = re.compile(r"[iq](_.*)?|.*_shift|(reference|deramp|reramp|azimuth_carrier|flattening)_phase")
+_UNEVEN: Final = re.compile(r"(.+_)?phase(_filtered)?(_(VV|VH|HV|HH))?|component|status|.+_mask", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -114,8 +56,9 @@ _MEANINGS: Final = {
     "amplitude": Meaning("", "linear amplitude", "amplitude"),
     "coherence": Meaning("1", "coherence magnitude, 0 to 1", "coherence"),
     "phase": Meaning("rad", "phase of primary times conjugate of secondary, -pi to pi", "phase"),
-    "phase_filtered": Meaning("rad", "filtered phase, -pi to pi", "phase"),
-    "phase_unwrapped": Meaning("rad", "unwrapped phase", "unwrapped_phase"),
+    "phase_filtered": Meaning("rad", "filtered phase of primary times conjugate of secondary, -pi to pi", "phase"),
+    "phase_unwrapped": Meaning("rad", "unwrapped phase of primary times conjugate of secondary", "unwrapped_phase"),
+    "component": Meaning("1", "connected component of the unwrapped phase, 0 none, 1 the largest", "component"),
     "los_displacement": Meaning("m", "displacement along the line of sight", "los_displacement"),
     "latitude": Meaning("degree", "latitude of the sample, WGS84"),
     "longitude": Meaning("degree", "longitude of the sample, WGS84"),
@@ -165,20 +108,18 @@ _MEANINGS: Final = {
 }
 
 
-def meaning_of(key: str) -> Meaning:
+_MEANINGS_OF_A_PAIR: Final = {
+    "i": Meaning("", "real part of primary times conjugate of secondary"),
+    "q": Meaning("", "imaginary part of primary times conjugate of secondary"),
+}
+"""Bands whose meaning is another one for a date."""
+
+
+def meaning_of(key: str, *, of_a_pair: bool = False) -> Meaning:
     """What a band is by its name without pair; a polarisation at the end (`i_VV`, `coherence_vv`) is left aside."""
     base = re.sub(r"_(VV|VH|HV|HH)$", "", key, flags=re.IGNORECASE)
-    return _MEANINGS.get(key) or _MEANINGS.get(base) or Meaning()
-
-
-def polarizations(inherited: Sequence[str], bands: Iterable[str], parameters: Mapping[str, Any]) -> list[str]:
-    """Polarisations of the inputs that a result is of: by the names of its bands, else by the parameter `polarization`.
-
-    Empty where neither tells, and the inputs have several.
-    """
-    named = {match[1].upper() for band in bands if (match := _POLARIZED.search(band))}
-    told = named or {str(parameters.get("polarization", "")).upper()}
-    return [name for name in inherited if name in told] or (list(inherited) if len(inherited) == 1 else [])
+    known = {**_MEANINGS, **_MEANINGS_OF_A_PAIR} if of_a_pair else _MEANINGS
+    return known.get(key) or known.get(base) or Meaning()
 
 
 def is_plain(key: str) -> bool:
@@ -186,34 +127,9 @@ def is_plain(key: str) -> bool:
     return key in STATIC or _PLAIN.fullmatch(key) is not None
 
 
-def shared(
-    inputs: Iterable[Mapping[str, Any]], *, offset: tuple[float, float] | None, of_one_date: bool = True
-) -> dict[str, Any]:
-    """Properties that all inputs of an item have with one value, without those of the inputs as such.
-
-    `offset`: line and sample of the primary's grid at which the raster starts; None where it has another grid.
-    `of_one_date`: the item is of one date, so that the baseline of its inputs to their primary is that of the item.
-    """
-    several = list(inputs)
-    if not several:
-        return {}
-    common = {
-        key: value
-        for key, value in several[0].items()
-        if all(key in other and other[key] == value for other in several[1:])
-        and value is not None
-        and key not in _OF_THE_INPUT
-        and (key == PRIMARY or key.partition(":")[0] not in _NOT_INHERITED)
-        and (of_one_date or key not in _OF_A_PAIR)
-    }
-    if offset is None:
-        return {key: value for key, value in common.items() if key not in _OF_THE_GRID}
-    for key, start in zip(("first_line", "first_sample"), offset, strict=True):
-        if isinstance(common.get(key), int | float) and start:
-            common[key] += int(start)
-    if offset[1]:
-        common.pop("slant_range_first_m", None)
-    return common
+def is_averaged(key: str) -> bool:
+    """Whether means of a band mean something: not of wrapped phases and of numbers that name classes."""
+    return _UNEVEN.fullmatch(key) is None
 
 
 def public(value: Any) -> Any:

@@ -69,15 +69,29 @@ def load(
     found = items(url, source.access)
     if profile is not None:
         found = profile.admit(found, bands)
-    dated = _within(found, temporal_extent, source)
+    dates, names = _layers(found, temporal_extent, bands, source)
+    cube, first = _cube(dates, names, source)
+    return cube if box is None else _cut(cube, box, dates, source, first)
+
+
+def load_items(found: Sequence[Found], *, access: Access, planning: bool = False) -> xr.DataArray:
+    """The cube that `load` makes, of items that are at hand; all their bands. `access` is that of where they come from."""
+    source = PlannedSource(access) if planning else Source(access)
+    return _cube(*_layers(list(found), None, None, source), source)[0]
+
+
+def _layers(
+    found: list[Found], extent: Sequence[str | None] | None, bands: Sequence[str] | None, source: Source
+) -> tuple[list[_Date], list[str]]:
+    """Dates of the items in the temporal extent, and the names of the bands that are wanted of them."""
+    dated = _within(found, extent, source)
     require_one_collection([item for _, _, item in dated])
     dates = _dates(dated, source)
     known = [layer for date in dates for layer in date.layers.values()]
     if not known:
         must = "The items must have GeoTIFF or netCDF assets with data"
         raise OpenEOError("NoDataAvailable", must, got=_assets_of(dates), do="Save them as GTiff")
-    cube, first = _cube(dates, select(bands, known), source)
-    return cube if box is None else _cut(cube, box, dates, source, first)
+    return dates, select(bands, known)
 
 
 @dataclass

@@ -6,18 +6,20 @@ Not here: the partial folder, its record and the rename (`local_runner.jobs.comm
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pystac
 
 from local_runner.cube import X, Y, crs_of, iso, to_time
 from local_runner.errors import OpenEOError
+from local_runner.stac.bands import STATIC
 from local_runner.stac.dimensions import dimensions_of
 from local_runner.stac.documents import GEOJSON, JSON, dump, extent, item_assets, reachable
 from local_runner.stac.files import Files, write_files
-from local_runner.stac.groups import Group, arranged, groups_of, index_offset
-from local_runner.stac.metadata import PARAMETERS, RENDERS, extensions, polarizations, public, shared
+from local_runner.stac.groups import Group, arranged, groups_of, place_of
+from local_runner.stac.inherited import Place, looks_on_map, polarizations, shared
+from local_runner.stac.metadata import PARAMETERS, RENDERS, extensions, public
 from local_runner.stac.renders import renders_of
 from local_runner.stac.save_options import options_of
 from local_runner.stac.walk import RECORD_REL
@@ -63,7 +65,8 @@ def save(
     """Write a cube into `folder`: `<item>/<asset>.tif` (or one `<item>/data.nc`), `<item>/<item>.json`, `collection.json`.
 
     Bands `<name>_<YYYYMMDD>_<YYYYMMDD>` make one item per pair with the asset `<name>`; other bands one item per date.
-    Bands of latitude and longitude are written once and linked by every item. Floats are stored as float32 with NaN for
+    Bands of latitude and longitude, and beside bands of pairs all bands of the grid, are written once and linked by every
+    item. Floats are stored as float32 with NaN for
     no-data. `for_backend`: radar geometry is named EPSG:3857 with the identity grid, geometry null, and the footprint a
     property, which is what the geopyspark back-end loads. All rasters are computed in one pass by `workers`, all threads
     if None, read back and compared.
@@ -79,6 +82,8 @@ def save(
     if whole.size == 0:
         raise OpenEOError("DataCubeEmpty", "The cube must have values to be saved", got=dict(whole.sizes))
     groups = groups_of(whole, process, provenance.pair)
+    if any(group.is_pair for group in groups):
+        chosen = replace(chosen, once=STATIC)
     files = write_files(whole, groups, folder, chosen, for_backend=for_backend, workers=workers)
     items = [_item(group, whole, files, folder, process, provenance, for_backend=for_backend) for group in groups]
     hrefs = [f"./{group.folder}/{group.folder}.json" for group in groups]
@@ -97,7 +102,7 @@ def _item(
     for_backend: bool,
 ) -> pystac.Item:
     geometry, bbox = files.footprints[group.id]
-    if geometry is None and index_offset(cube) == (0, 0):
+    if geometry is None and place_of(cube) == Place(0, 0):
         geometry, bbox = _outline_of_input(group, [cube.sizes[Y], cube.sizes[X]])
     properties = {
         **public(_inherited(group, cube, provenance)),
@@ -135,7 +140,9 @@ def _item(
 
 def _inherited(group: Group, cube: xr.DataArray, provenance: Provenance) -> dict[str, Any]:
     properties = [source["properties"] for source in group.sources]
-    found = shared(properties, offset=index_offset(cube), of_one_date=group.start is None)
+    found = shared(properties, place=place_of(cube), of_one_date=group.start is None)
+    if crs_of(cube) is not None:
+        found |= looks_on_map(found, provenance.parameters)
     given = found.pop(_POLARIZATIONS, None)
     if not isinstance(given, list):
         return found

@@ -8,6 +8,7 @@ from local_runner.demo import complex_tiff
 from local_runner.demo.flight import PERIOD_S, Flight
 from local_runner.demo.safe import Product, later, speckle, write_orbit_file, write_safe
 from local_runner.files.raster import GDAL_OPTIONS, Reader
+from local_runner.products.sentinel1_slc.annotation import read_annotation
 
 NODE = np.datetime64("2024-08-09T16:54:51", "us")
 
@@ -40,6 +41,19 @@ def test_same_product_same_bytes(tmp_path):
     ]
     assert files[0] == files[1]
     assert len(files[0]) == 9
+
+
+@pytest.mark.parametrize("overlap", [None, 40])
+def test_bursts_that_overlap_have_the_frequencies_of_real_ones(tmp_path, overlap):
+    """Between the middle of the one and of the other burst the beam turns as between real ones."""
+    safe = write_safe(tmp_path, Product(lines=180, bursts=3, overlap=overlap))
+    annotation = read_annotation(next(safe.glob("annotation/*.xml")))
+    first, second = (annotation.grid(index) for index in (0, 1))
+    apart = first.line_of(second.first_line_time)
+    assert apart == pytest.approx(140 if overlap else 1341.862, abs=1e-3)
+    frequencies = annotation.carrier(0).frequency(apart, 16.0), annotation.carrier(1).frequency(0.0, 16.0)
+    assert frequencies[0] - frequencies[1] == pytest.approx(4123.5, abs=1)
+    assert [burst.burst_id for burst in annotation.bursts] == [249_435, 249_436, 249_437]
 
 
 def test_speckle_differs_between_bursts_dates_and_polarisations(tmp_path):

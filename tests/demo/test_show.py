@@ -9,7 +9,7 @@ from local_runner.errors import OpenEOError
 def test_the_demo_is_within_theory(tmp_path):
     shown = show(tmp_path / "demo", lines=120, samples=480, burst=(60, 400))
     assert shown.within
-    assert shown.table.row_count >= 3
+    assert shown.tables[0].row_count >= 3
     assert len(shown.pictures) == 6
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in shown.pictures)
 

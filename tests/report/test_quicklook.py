@@ -11,6 +11,7 @@ from PIL import Image
 
 from local_runner.report.drawing import NO_DATA
 from local_runner.report.quicklook import quicklook, render_extension, thumbnail
+from local_runner.report.reduce import SAMPLE_ASPECT, aspect_of
 from tests.report.files import UTM, write
 
 SCHEMA = Path(__file__).resolve().parents[3] / "shared" / "stac-schemas" / "extensions" / "render-v2.0.0.json"
@@ -110,3 +111,8 @@ def test_long_titles_fit(tmp_path):
         np.ones((9, 9)), quantity="coherence", title="slc_coherence_20240809_20240821 " * 6, out=tmp_path / "q.png"
     )
     assert (pixels(out)[:40, -4:] == 255).all()
+
+
+def test_looks_change_the_shape_of_a_cell():
+    assert aspect_of({}) == SAMPLE_ASPECT
+    assert aspect_of({"sar:looks_azimuth": 2, "sar:looks_range": 8}) == pytest.approx(SAMPLE_ASPECT / 4)

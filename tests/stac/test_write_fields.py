@@ -1,13 +1,17 @@
 import hashlib
 import json
+from dataclasses import replace
 
+import dask.array as da
 import numpy as np
 import pytest
 import rasterio
 from pyproj import Transformer
 
-from local_runner.stac.metadata import polarizations, shared
-from tests.stac.results import GRAPH, GRID, PAIR, SAR, H, W, cube, items_of, saved
+from local_runner.files.raster import Reader
+from local_runner.stac.inherited import Place, polarizations, shared
+from local_runner.stac.metadata import is_averaged
+from tests.stac.results import GRAPH, GRID, PAIR, PROVENANCE, SAR, H, W, cube, items_of, saved
 
 
 @pytest.mark.parametrize("for_backend", [False, True])
@@ -144,19 +148,105 @@ def test_a_cut_stack_tells_where_its_grid_starts(tmp_path):
     part = cube(tmp_path, "i_VV", "q_VV").isel(y=slice(3, 20), x=slice(5, 30))
     (item,) = items_of(saved(tmp_path, part))
     assert (item["properties"]["first_line"], item["properties"]["first_sample"]) == (915, 12)
+    assert item["properties"]["slant_range_first_m"] == pytest.approx(923676.27 + 5 * 2.33, abs=1e-6)
+
+
+def test_the_slant_range_of_a_cut_stack_is_not_made_up(tmp_path):
+    part = cube(tmp_path, "i_VV").isel(x=slice(5, 30))
+    for sources in part.attrs["stac"].values():
+        sources[0]["properties"].pop("range_spacing_m")
+    (item,) = items_of(saved(tmp_path, part))
     assert "slant_range_first_m" not in item["properties"]
 
 
-def test_multilooked_grids_do_not_keep_the_fields_of_the_primary(tmp_path):
-    part = cube(tmp_path, "i_VV").isel(y=slice(0, 40, 4))
-    (item,) = items_of(saved(tmp_path, part))
-    assert not {"first_line", "range_spacing_m"} & set(item["properties"])
+def multilooked(tmp_path, *names, **properties):
+    """Cells of 2 lines by 8 samples that begin at line 4 and sample 8 of a stack."""
+    part = cube(tmp_path, *names).isel(y=slice(4, 40), x=slice(8, 60)).coarsen(y=2, x=8, boundary="trim").mean()
+    for sources in part.attrs["stac"].values():
+        sources[0]["properties"] |= properties
+    return part
+
+
+def test_fields_of_a_multilooked_grid_are_those_of_its_cells(tmp_path):
+    given = {"line_interval_s": 0.002, "sar:looks_range": 1, "sar:looks_azimuth": 3, "sar:pixel_spacing_range": 2.3}
+    (item,) = items_of(saved(tmp_path, multilooked(tmp_path, *PAIR, **given)))
+    expected = {
+        "first_line": (912 + 4.5) / 2,
+        "first_sample": (7 + 11.5) / 8,
+        "line_interval_s": 0.004,
+        "range_spacing_m": 8 * 2.33,
+        "slant_range_first_m": 923676.27 + 11.5 * 2.33,
+        "sar:looks_range": 8,
+        "sar:looks_azimuth": 6,
+        "sar:pixel_spacing_range": 8 * 2.3,
+    }
+    assert {name: item["properties"][name] for name in expected} == pytest.approx(expected, rel=1e-12)
+
+
+def test_looks_of_a_map_are_those_that_were_asked_for(tmp_path):
+    data = cube(tmp_path, PAIR[0], crs=32631)
+    for sources in data.attrs["stac"].values():
+        sources[0]["properties"] |= {"sar:looks_range": 1, "sar:looks_azimuth": 1}
+    asked = replace(PROVENANCE, parameters={"looks_range": 8, "looks_azimuth": 2})
+    (item,) = items_of(saved(tmp_path, data, provenance=asked))
+    assert (item["properties"]["sar:looks_range"], item["properties"]["sar:looks_azimuth"]) == (8, 2)
+
+
+@pytest.mark.parametrize("file_format", ["GTiff", "netCDF"])
+@pytest.mark.parametrize("crs", [None, 32631])
+def test_bands_of_the_grid_are_written_once_beside_pairs(tmp_path, file_format, crs):
+    other = "coherence_20230319_20230331"
+    names = (PAIR[0], other, "height", *(() if crs else ("latitude", "longitude")))
+    out = saved(tmp_path, cube(tmp_path, *names, crs=crs), file_format=file_format)
+    found = items_of(out)
+    assert [item["id"] for item in found] == ["analysis_20230319_20230331", "analysis_20230331_20230319"]
+    bands = [{band["name"] for asset in item["assets"].values() for band in asset["bands"]} for item in found]
+    assert bands == [{"coherence", *names[2:]}] * 2
+    if file_format == "GTiff":
+        assert {item["assets"]["height"]["href"] for item in found} == {"../height.tif"}
+
+
+@pytest.mark.parametrize(
+    ("name", "averaged"),
+    [
+        ("coherence", True),
+        ("phase_unwrapped", True),
+        ("height", True),
+        ("phase", False),
+        ("phase_filtered_VV", False),
+        ("reference_phase", False),
+        ("component", False),
+        ("status", False),
+    ],
+)
+def test_wrapped_phases_and_classes_are_not_averaged(name, averaged):
+    assert is_averaged(name) is averaged
+
+
+def test_overviews_of_a_wrapped_phase_are_its_cells(tmp_path):
+    data = cube(tmp_path, *PAIR[:2]).isel(y=slice(0, 40)).pad(y=(0, 1000), x=(0, 1000), mode="edge")
+    data = data.assign_coords(y=np.arange(1040), x=np.arange(1060)).chunk(y=256)
+    data = data.copy(data=da.where(data.data > 0.5, np.float32(3.1), np.float32(-3.1)))
+    out = saved(tmp_path, data)
+    found = {}
+    for name in ("coherence", "phase"):
+        with Reader(str(out / "analysis_20230331_20230319" / f"{name}.tif"), driver="GTiff", overview_level=0) as file:
+            found[name] = np.unique(file.read(1))
+    assert found["phase"].tolist() == [np.float32(-3.1), np.float32(3.1)]
+    assert found["coherence"].size > 2
+
+
+def test_meanings_of_the_complex_values_of_a_pair(tmp_path):
+    data = cube(tmp_path, "i_20230331_20230319", "component_20230331_20230319")
+    assets = items_of(saved(tmp_path, data))[0]["assets"]
+    assert assets["i"]["description"] == "real part of primary times conjugate of secondary"
+    assert assets["component"]["bands"][0]["unit"] == "1"
 
 
 def test_shared_properties_are_those_with_one_value():
     inputs = [{"a": 1, "b": 2, "file:size": 3, "datetime": "x"}, {"a": 1, "b": 3, "file:size": 3, "datetime": "x"}]
-    assert shared(inputs, offset=(0, 0)) == {"a": 1}
-    assert shared([], offset=None) == {}
+    assert shared(inputs, place=Place(0, 0)) == {"a": 1}
+    assert shared([], place=None) == {}
 
 
 def dimensions(out):
@@ -218,4 +308,4 @@ def test_polarizations_are_those_of_the_bands(inherited, bands, parameters, left
 
 
 def test_the_type_of_the_product_is_not_that_of_the_result():
-    assert shared([{"product:type": "SLC", "platform": "a"}], offset=None) == {"platform": "a"}
+    assert shared([{"product:type": "SLC", "platform": "a"}], place=None) == {"platform": "a"}

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from local_runner.products.sentinel1_slc.dem import Ground
     from local_runner.products.sentinel1_slc.orbits import OrbitFile
 
-__all__ = ["TITLE", "open_item", "recognise", "stacks"]
+__all__ = ["TITLE", "open_item", "recognise", "stacks", "stacks_above"]
 
 TITLE: Final = "Sentinel-1 SLC: a .SAFE folder or its zip, whole or a burst of the CDSE burst extractor"
 _LOG: Final = logging.getLogger(__name__)
@@ -49,6 +49,11 @@ def stacks(paths: Sequence[Path], options: Options) -> list[Stack]:
     Raises `ProcessParameterInvalid` for choices that nothing meets, `FileNotFound` and `DataCorrupt` naming file and field,
     `DatesNotUnique`, `PolarizationsDiffer`, `BurstsDiffer`, `OrbitUnsuitable`, `ShiftTooLarge`, `DemIncomplete`.
     """
+    return stacks_above(paths, options, None)
+
+
+def stacks_above(paths: Sequence[Path], options: Options, rasters: Sequence[Path] | None) -> list[Stack]:
+    """The same where the rasters of the DEM are known, in place of what its address leads to."""
     safes = [open_safe(path, options) for path in without_own_zips(paths)]
     found = _with_primary(stacks_of(safes, options), options.primary)
     files = [read_orbit_file(path) for path in options.orbits]
@@ -56,7 +61,7 @@ def stacks(paths: Sequence[Path], options: Options) -> list[Stack]:
     for primary, dates in found:
         several = [_with_orbit(date, files) if files else date for date in dates]
         placed.append((several[dates.index(primary)], several))
-    grounds = grounds_of([primary for primary, _ in placed], options)
+    grounds = grounds_of([primary for primary, _ in placed], options, rasters)
     return [_stack(*each, ground, options) for each, ground in zip(placed, grounds, strict=True)]
 
 

@@ -37,14 +37,14 @@ class Ground:
     told: dict[str, Any]
 
 
-def grounds_of(primaries: Sequence[Acquisition], options: Options) -> list[Ground]:
-    """Heights of each burst, by the DEM that the options name.
+def grounds_of(primaries: Sequence[Acquisition], options: Options, known: Sequence[Path] | None = None) -> list[Ground]:
+    """Heights of each burst, by the DEM that the options name; `known`: rasters of it, so that it is not looked into.
 
     Raises what `heights.of_dem` does, naming the burst; `DemIncomplete` says which of the bursts have heights.
     """
     if not options.dem:
         return [Ground((), {HEIGHTS: "geolocation grid"}) for _ in primaries]
-    rasters = dem_rasters(options.dem, options.allow_hosts)
+    rasters = dem_rasters(options.dem, options.allow_hosts) if known is None else [Raster(str(path)) for path in known]
     made, missing = [], []
     for primary in primaries:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -10,7 +11,7 @@ import numpy as np
 from local_runner.cube import to_time
 from local_runner.errors import DataError, OpenEOError
 from local_runner.geometry.bands import View, bands
-from local_runner.geometry.coregistration import coregister
+from local_runner.geometry.coregistration import MAX_SHIFT_PX, coregister
 from local_runner.geometry.elevation import GAPS
 from local_runner.products import Product
 from local_runner.products.sentinel1_slc import heights, measurement
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import dask.array as da
 
     from local_runner.access import Access
+    from local_runner.geometry.carrier import Carrier
     from local_runner.geometry.elevation import Heights
     from local_runner.geometry.orbit import Orbit
     from local_runner.geometry.radar_grid import RadarGrid
@@ -51,13 +53,46 @@ def open_item(found: Found, access: Access) -> Product:
     item.require_time(annotation.bursts[index], written.PRIMARY, "datetime64[D]")
     primary = annotation.grid(index, item.orbit(written.OF_PRIMARY)) if item.is_secondary else date
     item.require_placed(primary, date)
-    view = View(primary, date, item.heights(primary, annotation, index), carrier)
+    view = View(primary, date, item.heights(primary, annotation, index), carrier, item.azimuth_offset_px())
     makers: dict[str, Callable[[], da.Array]] = dict(bands(view))
     for key in found.assets:
         if key.startswith(_MEASUREMENT):
             makers |= item.parts(key, primary.shape)
     lines, samples = primary.shape
     return Product(Grid(np.arange(samples), np.arange(lines), None), makers)
+
+
+@dataclass(frozen=True)
+class OwnBurst:
+    """The burst of an item in its own image: grid, carrier (None for stripmap), and the part of it that is valid.
+
+    `valid_lines`, `valid_samples`: first and last index, both inclusive; all of these samples are valid in all of these lines.
+    """
+
+    grid: RadarGrid
+    carrier: Carrier | None
+    valid_lines: tuple[int, int]
+    valid_samples: tuple[int, int]
+
+
+def burst_of(found: Found, access: Access) -> OwnBurst:
+    """The burst of an item, by its annotation and orbit.
+
+    Raises what `open_item` does, and `DataCorrupt` where none of it is valid.
+    """
+    item = _Item(found, access)
+    annotation, index = item.burst(item.geometry_key)
+    burst, orbit = annotation.bursts[index], item.orbit("")
+    lines = np.flatnonzero(burst.first_valid >= 0)
+    if not lines.size:
+        must = f"firstValidSample of {annotation.path} must have a valid line in the burst of {burst.azimuth_time}"
+        raise DataError("DataCorrupt", must, do="Download the product again")
+    return OwnBurst(
+        grid=annotation.grid(index, orbit),
+        carrier=annotation.carrier(index, orbit),
+        valid_lines=(int(lines[0]), int(lines[-1])),
+        valid_samples=(int(burst.first_valid[lines].max()), int(burst.last_valid[lines].min())),
+    )
 
 
 class _Item:
@@ -116,6 +151,17 @@ class _Item:
         for name, offset in zip((written.LINE_OFFSET, written.SAMPLE_OFFSET), expected, strict=True):
             if self._offset(name) != offset:
                 self._refuse(f"have as {name} {offset}, which follows from the orbits", self._offset(name))
+
+    def azimuth_offset_px(self) -> float:
+        """What is added to the azimuth shift; none of it for the primary, to which it is relative."""
+        given = self.found.properties.get(written.AZIMUTH_OFFSET, 0)
+        if isinstance(given, bool) or not isinstance(given, int | float) or not abs(given) <= MAX_SHIFT_PX:
+            self._refuse(f"have a number from -{MAX_SHIFT_PX:g} to {MAX_SHIFT_PX:g} as {written.AZIMUTH_OFFSET}", given)
+        if given and not self.is_secondary:
+            self._refuse(
+                f"have no {written.AZIMUTH_OFFSET}: it is of the stack primary, to which it is relative", given
+            )
+        return float(given)
 
     def heights(self, primary: RadarGrid, annotation: Annotation, index: int) -> Heights:
         """Heights of the DEM, or of the geolocation grid of the primary."""

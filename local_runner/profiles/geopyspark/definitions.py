@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from local_runner import catalog
 from local_runner.processes import registry
 from local_runner.profiles import DEFINITION, Rules, Violation
 
@@ -20,4 +21,6 @@ def _id_is_free(fields: Mapping[str, Any]) -> Violation | None:
     name = fields.get("id")
     if not isinstance(name, str) or (name not in _OF_THE_BACK_END and name not in registry()):
         return None
+    if name in catalog.ids() and fields.get("process_graph") == catalog.load(name)["process_graph"]:
+        return None  # what the collection tells of a process of the executor defines nothing
     return Violation("The id must not be one of a process of the back-end", name, "Choose another id")

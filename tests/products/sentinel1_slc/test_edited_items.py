@@ -31,6 +31,17 @@ def test_item_that_is_not_changed(edited):
     assert edited(lambda _: None).sizes["t"] == 2
 
 
+def test_primary_has_no_azimuth_offset(tmp_path, pair):
+    path = catalogue(pair, out=tmp_path / "cat", bursts=["249435"])
+    item = path.parent / "t117_249435_iw2_20240809" / "t117_249435_iw2_20240809.json"
+    document = json.loads(item.read_text())
+    document["properties"]["openeo_sar:azimuth_offset_px"] = 0.1
+    item.write_text(json.dumps(document))
+    must = r"^DataCorrupt: Item t117_249435_iw2_20240809 must have no openeo_sar:azimuth_offset_px: it is of the stack primary"
+    with pytest.raises(DataError, match=must):
+        cube_of(path)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "must"),
     [
@@ -52,6 +63,11 @@ def test_item_that_is_not_changed(edited):
             r"have as start_datetime 2024-08-21T17:07:30\.\d+, that of its burst",
         ),
         ("start_datetime", 7, r"have as start_datetime 2024-08-21T17:07:30\.\d+, that of its burst, instead got 7"),
+        (
+            "openeo_sar:azimuth_offset_px",
+            9,
+            r"have a number from -8 to 8 as openeo_sar:azimuth_offset_px, instead got 9",
+        ),
         ("proj:shape", [24, 33], r"have as proj:shape \[24, 32\], that of its burst, instead got \[24, 33\]"),
     ],
 )
