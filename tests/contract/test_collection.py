@@ -420,8 +420,9 @@ def test_example_gives_the_same_in_each_profile_and_called_by_id(stem, example):
         np.testing.assert_allclose(other.values, whole.values, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize(("stem", "example"), EXAMPLES.values(), ids=list(EXAMPLES))
-def test_example_values_are_valid(stem, example):
+@each_graph
+def test_example_values_are_valid(stem):
     process = PROCESSES[stem]
-    assert set(example["arguments"]) <= {p["name"] for p in process["parameters"]} - set(cubes_of(process))
-    parameters.resolve(process, example["arguments"])
+    for example in process["examples"]:
+        assert set(example["arguments"]) <= {p["name"] for p in process["parameters"]} - set(cubes_of(process))
+        parameters.resolve(process, example["arguments"])

@@ -25,7 +25,7 @@ def test_the_chain_is_within_theory(made):
     assert shown.within
     assert [table.row_count >= 2 for table in shown.tables] == [True, True]
     assert shown.notes == ()
-    assert len(shown.pictures) == 3
+    assert len(shown.pictures) == 5
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in shown.pictures)
     written = {"safe", "catalogue", "coregistered", "chain.png", "map.png", *results}
     assert {path.name for path in folder.iterdir()} == written

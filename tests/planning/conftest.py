@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 import rasterio
 
+from local_runner.demo.safe import Product, later, write_safe
 from local_runner.files import netcdf_reader, raster
+from local_runner.products import catalogue
 from local_runner.udf import call as udf
 from tests.planning import write_stack
 
@@ -14,6 +16,13 @@ from tests.planning import write_stack
 def stack(tmp_path_factory):
     """Path of the collection of a stack of three dates."""
     return write_stack(tmp_path_factory.mktemp("stack"))
+
+
+@pytest.fixture
+def bursts(tmp_path):
+    """Path of the collection of two dates of a burst, as a driver gives them."""
+    product = Product(bursts=1, polarizations=("VV", "VH"))
+    return str(catalogue([write_safe(tmp_path, date) for date in (product, later(product))], out=tmp_path / "cat"))
 
 
 @pytest.fixture

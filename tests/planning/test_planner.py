@@ -16,6 +16,14 @@ from tests.planning import DAYS, LINES, METADATA, PAIRS, SAMPLES, UDF, changed, 
 
 COHERENCE = ["coherence_20240809_20240821", "coherence_20240902_20240809"]
 
+OF_IMAGES = [
+    name
+    for name in catalog.ids()
+    if {"data", "polarization"} <= {p["name"] for p in catalog.load(name)["parameters"]}
+    and name != "slc_coregistration"
+]
+"""Processes of the collection that take a coregistered stack."""
+
 
 def coherence(stack, **options):
     return explain("slc_coherence", {"pairs": PAIRS}, inputs={"data": stack}, **options)
@@ -103,8 +111,9 @@ class TestOfTheCollection:
 @pytest.mark.filterwarnings("ignore::local_runner.profiles.ProfileWarning")
 class TestLikeARun:
     @pytest.mark.parametrize("profile", ["geopyspark", "specification"])
-    @pytest.mark.parametrize("name", catalog.ids())
-    def test_cube_of_the_plan_is_that_of_the_lazy_graph(self, stack, name, profile):
+    @pytest.mark.parametrize("name", [*OF_IMAGES, "slc_coregistration"])
+    def test_cube_of_the_plan_is_that_of_the_lazy_graph(self, stack, bursts, name, profile):
+        stack = stack if name in OF_IMAGES else bursts
         arguments = catalog.load(name)["examples"][0]["arguments"]
         nodes = {
             "load": {"process_id": "load_stac", "arguments": {"url": stack}},
