@@ -10,7 +10,7 @@ def main(paths):
     outcomes = []
     for case in read_cases(*(paths or [PUBLISHED])):
         outcome, reason = run(case)
-        outcomes.append((case, outcome))
+        outcomes.append((case.process_id, outcome))
         if outcome != PASSED:
             print(f"{case.id} {outcome}: {reason}")
     print(summary(outcomes))

@@ -86,9 +86,9 @@ def _call(case):
 
 
 def summary(outcomes):
-    """One line for the pairs (case, outcome) of a run."""
+    """One line for the pairs (process id, outcome) of a run."""
     count = {name: sum(outcome == name for _, outcome in outcomes) for name in (PASSED, FAILED, NOT_RUNNABLE)}
-    processes = len({case.process_id for case, outcome in outcomes if outcome != NOT_RUNNABLE})
+    processes = len({process_id for process_id, outcome in outcomes if outcome != NOT_RUNNABLE})
     return (
         f"official cases: {count[PASSED]} passed of {len(outcomes)} ({processes} processes), "
         f"{count[FAILED]} failed, {count[NOT_RUNNABLE]} not runnable"

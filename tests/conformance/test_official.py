@@ -11,7 +11,7 @@ CASES = read_cases(PUBLISHED) if PUBLISHED.is_dir() else []
 @pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
 def test_official_case(case, record_property):
     outcome, reason = run(case)
-    record_property("outcome", (case, outcome))
+    record_property("outcome", (case.process_id, outcome))
     if outcome == NOT_RUNNABLE:
         pytest.skip(reason)
     assert outcome != FAILED, reason

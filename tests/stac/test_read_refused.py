@@ -96,7 +96,7 @@ def test_numbers_of_items_and_assets_are_limited(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "href", ["/etc/passwd", "../../../../etc/passwd", "/vsicurl/http://127.0.0.1/a.tif", "VRT:a.tif"]
+    "href", ["/etc/passwd", "../" * 12 + "etc/passwd", "/vsicurl/http://127.0.0.1/a.tif", "VRT:a.tif"]
 )
 def test_hostile_assets_are_refused(tmp_path, href):
     url = write(tmp_path, "a.json", item("a", "2024-08-09T00:00:00Z", {"a": asset(href, "a")}))
