@@ -44,8 +44,8 @@ class Program(click.Group):
         """Run a command."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise  # click ends quietly where nobody reads on, as behind `| head`
         except KeyboardInterrupt:
             raise Failure("cancelled", CANCELLED) from None
         except Exception as error:

@@ -194,6 +194,16 @@ def test_unexpected_error_is_one_line_unless_debug(monkeypatch):
     assert isinstance(call("--debug", "list").exception, ZeroDivisionError)
 
 
+def test_a_reader_that_has_gone_is_no_defect():
+    """As behind `| head -1`: the pipe is closed before the program writes."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-c", "from local_runner.cli import main; main()", "list"]
+    with os.fdopen(writing) as output:
+        done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 def test_interrupt_is_130(monkeypatch):
     def interrupt():
         raise KeyboardInterrupt
