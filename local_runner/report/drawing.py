@@ -38,13 +38,17 @@ _PAIR: Final = re.compile(r"_\d{8}_\d{8}$")
 
 @dataclass(frozen=True)
 class Scale:
-    """How a quantity is drawn. `limits` None: percentiles 2 to 98, about zero where `symmetric`. `mean`: of blocks."""
+    """How a quantity is drawn. `mean`: of blocks.
+
+    `limits` None: those that leave `beyond` percent of the values out at each end, about zero where `symmetric`.
+    """
 
     colormap: str
     limits: tuple[float, float] | None = None
     symmetric: bool = False
     mean: str = "linear"
     unit: str = ""
+    beyond: float = 2
 
 
 OFFSET: Final = Scale("RdBu_r", symmetric=True, unit="px")
@@ -54,12 +58,13 @@ _SCALES: Final = {
     "coherence": Scale("gray", (0, 1)),
     "correlation": Scale("gray", (0, 1)),
     "amplitude": Scale("gray"),
+    **dict.fromkeys(("i", "q"), Scale("gray", mean="rms")),  # their mean is 0: what is to be seen is the amplitude
     "intensity": Scale("gray"),
     **dict.fromkeys(("phase", "phase_filtered", "reference_phase", "deramp_phase", "reramp_phase"), _PHASE),
     **dict.fromkeys(("dx", "dy", "azimuth_shift", "range_shift"), OFFSET),
     **dict.fromkeys(("dx_m", "dy_m", "los_displacement_m"), replace(OFFSET, unit="m")),
     **dict.fromkeys(("vx", "vy"), replace(OFFSET, unit="m/yr")),
-    "phase_unwrapped": Scale("viridis", unit="rad"),
+    "phase_unwrapped": Scale("viridis", unit="rad", beyond=0.1),  # what moves is a small part of most images
     "height": Scale("viridis", unit="m"),
     "status": Scale("Set2", (-0.5, 7.5), mean="nearest"),
     "component": Scale("tab20", (-0.5, 19.5), mean="nearest"),
@@ -85,9 +90,9 @@ def limits_of(values: NDArray[Any], scale: Scale) -> tuple[float, float]:
     if not finite.size:
         return 0.0, 1.0
     if scale.symmetric:
-        top = float(np.percentile(np.abs(finite), 98)) or 1.0
+        top = float(np.percentile(np.abs(finite), 100 - scale.beyond)) or 1.0
         return -top, top
-    low, high = (float(v) for v in np.percentile(finite, (2, 98)))
+    low, high = (float(v) for v in np.percentile(finite, (scale.beyond, 100 - scale.beyond)))
     return (low, high) if high > low else (low - 0.5, low + 0.5)
 
 
@@ -199,7 +204,7 @@ def _caption(picture: Picture) -> str:
     down, across = rows / picture.values.shape[0], columns / picture.values.shape[1]
     text = f"{rows} lines × {columns} samples" if picture.crs is None else f"{rows} × {columns} cells"
     if max(down, across) >= 1.05:
-        part = "one" if picture.mean == "nearest" else "the mean"
+        part = {"nearest": "one", "rms": "the root mean square"}.get(picture.mean, "the mean")
         text += f", a pixel is {part} of {max(1, down):.1f} × {max(1, across):.1f}"
     empty = float(1 - np.isfinite(picture.values).mean())
     share = f"{empty:.1%}" if empty >= 0.0005 else "less than 0.1%"

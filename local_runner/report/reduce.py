@@ -18,6 +18,7 @@ from rasterio.windows import Window
 
 from local_runner.errors import OpenEOError
 from local_runner.files.raster import GDAL_OPTIONS, Reader
+from local_runner.stac.metadata import PARAMETERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -54,7 +55,8 @@ class Picture:
 
 def aspect_of(properties: Mapping[str, Any]) -> float:
     """Height over width of a cell on the ground, by the looks that an item tells: 1 where it does not."""
-    looks = [properties.get(f"sar:looks_{axis}") or 1 for axis in ("azimuth", "range")]
+    asked = properties.get(PARAMETERS) or {}
+    looks = [properties.get(f"sar:{name}") or asked.get(name) or 1 for name in ("looks_azimuth", "looks_range")]
     return float(SAMPLE_ASPECT * looks[0] / looks[1])
 
 
@@ -70,8 +72,8 @@ def fit(
     """Reduce (or repeat) the raster to fill `room` (width, height), in px, with the shape that it has on the ground.
 
     An array in map geometry needs `bounds` (row 0 is north) and `crs`; a file brings its own. `mean`: `linear`,
-    `circular` (phase: mean of exp(j phase)) or `nearest` (flags: one sample of each block). `sample_aspect`: height over
-    width of a sample on the ground, in radar geometry.
+    `circular` (phase: mean of exp(j phase)), `rms` (parts of an SLC: root of the mean square) or `nearest` (flags: one sample
+    of each block). `sample_aspect`: height over width of a sample on the ground, in radar geometry.
     """
     shape, box, system, flipped = _describe(raster, bounds, crs)
     if box is None:
@@ -153,6 +155,8 @@ def _blocks(values: NDArray[Any], rows: NDArray[np.intp], columns: NDArray[np.in
     finite = np.isfinite(values)
     clean = np.where(finite, values, 0)
     terms = np.where(finite, np.exp(1j * clean), 0) if mean == "circular" else clean.astype(np.float64)
+    terms = terms**2 if mean == "rms" else terms
     total, count = (np.add.reduceat(np.add.reduceat(v, columns, axis=1), rows, axis=0) for v in (terms, finite * 1.0))
     value = np.angle(total) if mean == "circular" else total / np.maximum(count, 1)
+    value = np.sqrt(value) if mean == "rms" else value
     return np.where(count > 0, value, np.nan)

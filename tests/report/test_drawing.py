@@ -18,6 +18,12 @@ def test_offsets_have_symmetric_limits_and_others_percentiles():
     assert low < 7 < high
 
 
+def test_a_small_bowl_of_unwrapped_phase_is_seen():
+    values = np.zeros((100, 100))
+    values[40:50, 40:50] = 12
+    assert limits_of(values, scale_of("phase_unwrapped")) == (0, 12)
+
+
 @pytest.mark.parametrize("quantity", ["coherence", "phase", "dx", "height"])
 def test_no_data_is_unlike_every_colour_of_a_scale(quantity):
     colours = 255 * mpl.colormaps[scale_of(quantity).colormap](np.linspace(0, 1, 256))[:, :3]

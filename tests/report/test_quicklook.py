@@ -5,10 +5,12 @@ from pathlib import Path
 
 import jsonschema
 import numpy as np
+import pystac
 import pytest
 from affine import Affine
 from PIL import Image
 
+from local_runner.jobs.quicklooks import _worth_seeing
 from local_runner.report.drawing import NO_DATA
 from local_runner.report.quicklook import quicklook, render_extension, thumbnail
 from local_runner.report.reduce import SAMPLE_ASPECT, aspect_of
@@ -116,3 +118,13 @@ def test_long_titles_fit(tmp_path):
 def test_looks_change_the_shape_of_a_cell():
     assert aspect_of({}) == SAMPLE_ASPECT
     assert aspect_of({"sar:looks_azimuth": 2, "sar:looks_range": 8}) == pytest.approx(SAMPLE_ASPECT / 4)
+    asked = {"looks_azimuth": 2, "looks_range": 8}
+    assert aspect_of({"openeo_sar:parameters": asked}) == pytest.approx(SAMPLE_ASPECT / 4)
+    assert aspect_of({"openeo_sar:parameters": asked, "sar:looks_azimuth": 4, "sar:looks_range": 4}) == SAMPLE_ASPECT
+
+
+def test_the_best_phases_are_drawn_also_where_one_asset_holds_all():
+    asset = pystac.Asset("data.nc", roles=["data"])
+    quantities = [(asset, name, {}) for name in ("coherence", "i", "phase", "phase_filtered", "phase_unwrapped")]
+    drawn = _worth_seeing(quantities)
+    assert list(drawn) == ["quicklook", "quicklook_phase_filtered", "quicklook_phase_unwrapped"]

@@ -30,6 +30,12 @@ def test_phase_is_averaged_on_the_circle():
     np.testing.assert_allclose(np.abs(reduce.reduce(values, (1, 2), "circular")), [[np.pi, 0.2]], atol=1e-6)
 
 
+def test_parts_of_an_slc_show_the_amplitude():
+    """Their mean is 0 where the amplitude is 5."""
+    values = np.array([[3, -4, np.nan, 1], [4, -3, -7, 7]], np.float32)
+    np.testing.assert_allclose(reduce.reduce(values, (1, 2), "rms"), [[np.sqrt(12.5), np.sqrt(33)]], rtol=1e-6)
+
+
 def test_flags_are_sampled_not_averaged():
     values = np.array([[0, 4, 4, 0]], np.uint8)
     assert set(reduce.reduce(values, (1, 2), "nearest").ravel()) <= {0, 4}
