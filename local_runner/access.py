@@ -36,6 +36,7 @@ _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _UNFIT: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _DEFAULT_PORT: Final = {"http": 80, "https": 443}
 _INDEX: Final = ("collection.json", "catalog.json", "item.json", "job-results.json")
+_NAME_DOCUMENT: Final = f"Name a folder that holds one of {', '.join(_INDEX)}; `openeo-sar stac` makes one of products"
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Access:
             from local_runner import remote  # noqa: PLC0415  (httpx is not needed for local files)
 
             return parse_json(remote.fetch(self.checked_url(where), self, limit), public_href(where))
-        path = self._regular_file(where)
+        path = self._regular_file(where, do=_NAME_DOCUMENT)
         try:
             with path.open("rb") as file:
                 data = file.read(limit + 1)
@@ -146,7 +147,7 @@ class Access:
         """`hosts` as they are compared: upper and lower case are one."""
         return frozenset(host.lower() for host in self.hosts)
 
-    def _regular_file(self, where: str) -> Path:
+    def _regular_file(self, where: str, *, do: str = "Check the path") -> Path:
         if where.startswith(("<", "//")) or where.lower().startswith("/vsi"):
             _refuse("A path must name a regular file", where)
         path = Path(os.path.realpath(where))
@@ -166,7 +167,7 @@ class Access:
         except (OSError, ValueError):
             raise DataError("FileNotFound", "The file must exist", got=where, do="Check the path") from None
         if not stat.S_ISREG(mode):
-            raise DataError("FileNotFound", "The path must name a regular file", got=where, do="Check the path")
+            raise DataError("FileNotFound", "The path must name a regular file", got=where, do=do)
         if not os.access(path, os.R_OK):
             raise DataError("FileNotFound", "The file must be readable", got=where, do="Change its permissions")
         return path

@@ -208,10 +208,10 @@ def demo(out: Path, *, full_chain: bool) -> None:
     With --full-chain: two passes as SAFE folders, stac, slc_coregistration, slc_coherence, slc_interferogram.
     """
     from local_runner.demo.full_chain import show_chain
-    from local_runner.demo.show import show
+    from local_runner.demo.show import show, whole_or_gone
 
     start = time.monotonic()
-    with progress("demo") as report:
+    with whole_or_gone(out), progress("demo") as report:
         shown = show_chain(out, progress=report) if full_chain else show(out, progress=report)
     for table in shown.tables:
         console(markup=True).print(table)

@@ -35,7 +35,8 @@ class UdfCalls:
     """How often a UDF is called, and what each call gets and returns.
 
     `shape` is that of `dims`, overlap included; `labels` those of t (ISO 8601) and bands, for t None where each call gets one
-    date. `size`, `overlap` (y, x) in pixels. `collected`: whether the text is one of the installed collection.
+    date. `size`, `overlap` (y, x) in pixels. `collected`: whether the text is one of the installed collection. `own_bytes`:
+    memory that a call takes beside its arrays.
     """
 
     node: str
@@ -48,6 +49,7 @@ class UdfCalls:
     one_date: bool
     returns: tuple[int, ...]
     collected: bool
+    own_bytes: int = 0
 
 
 class Observer(Protocol):

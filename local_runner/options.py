@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from local_runner import parameters
+from local_runner.errors import OpenEOError
 from local_runner.profiles import profile_names
 
 if TYPE_CHECKING:
@@ -193,11 +194,17 @@ def command(
 
 def value_of(parameter: Mapping[str, Any], given: Any) -> Any:
     """Read a command-line text as JSON, else as text; a parameter that takes nothing but text gets it as it is."""
-    if not isinstance(given, str) or types_of(parameter) == ["string"]:
+    types = types_of(parameter)
+    if not isinstance(given, str) or types == ["string"]:
         return given
     try:
         return json.loads(given)
     except ValueError:
+        if given.startswith(("[", "{")) and {"array", "object"} & set(types):
+            name, example = parameter["name"], '["a","b"]' if given[0] == "[" else '{"a":1}'
+            must = f"A list or object must be JSON, with texts in double quotes, for {name}"
+            do = f"Put the whole in single quotes as well, or the shell takes the double ones: -p '{name}={example}'"
+            raise OpenEOError("ProcessParameterInvalid", must, got=given, do=do) from None
         return given
 
 

@@ -178,6 +178,7 @@ def _not(schema: Mapping[str, Any]) -> str:
     return f"not fulfil {dict(schema)!r}"
 
 
+_AS: Final = {"date": ", as 2024-08-09", "date-time": ", as 2024-08-09T00:00:00Z"}
 _RULES: Final[dict[str, Callable[[Any], str]]] = {
     "type": _types,
     "not": _not,
@@ -189,7 +190,7 @@ _RULES: Final[dict[str, Callable[[Any], str]]] = {
     "enum": lambda allowed: f"be one of {tuple(allowed)}",
     "const": lambda allowed: f"be {allowed!r}",
     "pattern": lambda pattern: f"match {pattern}",
-    "format": lambda name: f"be a valid {name}",
+    "format": lambda name: f"be a valid {name}{_AS.get(name, '')}",
     "minItems": lambda number: f"have at least {_entries(number)}",
     "maxItems": lambda number: f"have at most {_entries(number)}",
     "uniqueItems": lambda _: "have entries that differ from each other",

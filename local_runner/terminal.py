@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 
     from local_runner.compute.workers import Report
 
-_STAGES: Final = ("compute", "write", "check", "quicklooks", "read metadata")
+_STAGES: Final = ("simulate", "compute", "write", "check", "quicklooks", "read metadata")
 """Stages of a run that take time. Nodes are stages too, but cubes are lazy: each is done at once."""
 _PRODUCTS: Final = "local_runner.products"
-_IN_THE_LOG: Final = "[geopyspark G45]"
-"""A limit that all radar data hit, so that a run need not say it each time; its log and `explain` do."""
+_TELLING: Final = ("local_runner.sandbox", "local_runner.jobs.assemble", _PRODUCTS)
+"""Loggers whose messages are for the user of a command."""
+_IN_THE_LOG: Final = ("[geopyspark G45]", "[geopyspark G55]")
+"""Limits of a back-end that all radar data, and all unwrapping, hit, so that a run need not say them; `explain` does."""
 
 
 def warn(message: Warning | str, *_rest: Any, **_named: Any) -> None:
@@ -60,16 +62,16 @@ def progress(what: str, *, quiet: bool = False) -> Iterator[Report]:
 
 @dataclass
 class _Lines:
-    """One line per quarter of the computing."""
+    """One line per quarter of the computing, of each run where there are several."""
 
     what: str
-    told: int = 0
+    told: tuple[str, int] = ("", 0)
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         quarters = 4 * done // max(total, 1)
-        if stage != "compute" or quarters == self.told:
+        if _stage_of(stage) != "compute" or (stage, quarters) == self.told:
             return
-        self.told = quarters
+        self.told = stage, quarters
         if quarters:
             click.echo(f"running {self.what}: {stage} {25 * quarters} %", err=True)
 
@@ -83,11 +85,16 @@ class _Bars:
     tasks: dict[str, TaskID]
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        if stage not in _STAGES:
+        if _stage_of(stage) not in _STAGES:
             return
         if stage not in self.tasks:
             self.tasks[stage] = self.bars.add_task(f"{self.what}: {stage}", total=total)
         self.bars.update(self.tasks[stage], completed=done, total=total, visible=done < total)
+
+
+def _stage_of(stage: str) -> str:
+    """A stage without the name of its run: `coherence: compute` is compute."""
+    return stage.rpartition(": ")[2]
 
 
 def _bars() -> Progress:
@@ -130,7 +137,7 @@ def _told_by(tell: Callable[[str], None]) -> Iterator[None]:
         if not str(message).startswith(_IN_THE_LOG):
             tell(f"warning: {message}")
 
-    loggers, handler = [logging.getLogger(name) for name in ("local_runner.sandbox", _PRODUCTS)], _Messages(tell)
+    loggers, handler = [logging.getLogger(name) for name in _TELLING], _Messages(tell)
     before, warnings.showwarning = warnings.showwarning, show
     for logger in loggers:
         logger.addHandler(handler)

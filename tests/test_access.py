@@ -207,6 +207,13 @@ def test_an_asset_above_the_limit_leaves_nothing(server, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_folder_without_a_document_is_told_what_it_must_hold(tmp_path):
+    with pytest.raises(
+        DataError, match=r"^FileNotFound: The path must .* Name a folder that holds one of collection\.json, "
+    ):
+        Access(roots=(tmp_path,)).read_json(tmp_path)
+
+
 def test_files_below_the_named_catalogue_are_reached_and_no_others(tmp_path):
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / "collection.json").write_text("{}")

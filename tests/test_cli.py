@@ -286,6 +286,42 @@ def test_bad_input_leaves_nothing(catalogue, tmp_path, args, code, message):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("value", "example"),
+    [("pairs=[[2024-08-09,2024-08-21]]", """-p 'pairs=["a","b"]'."""), ("pairs={a:1}", """-p 'pairs={"a":1}'.""")],
+)
+def test_list_whose_quotes_the_shell_has_taken(process, tmp_path, value, example):
+    result = call("run", process, "-p", value, "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: ProcessParameterInvalid: A list or object must be JSON, with texts in double")
+    assert result.stderr.endswith(f"{example}\n")
+
+
+def test_process_without_a_cube_tells_where_the_catalogue_goes(tmp_path):
+    result = call("run", "insar_preprocessing", "--input", f"data={tmp_path}", "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    must = "insar_preprocessing takes no raster cube, so that there must be no input, instead got ['data']. Name the cat"
+    assert result.stderr.splitlines()[-1].startswith(f"error: ProcessParameterUnsupported: {must}")
+
+
+@pytest.mark.parametrize("files", [[], ["input/collection.json"]])
+def test_a_demo_that_was_interrupted_can_be_called_again(monkeypatch, tmp_path, files):
+    """What it wrote is gone, but never the demo that was there before."""
+
+    def interrupted(out, **_):
+        (out / "input").mkdir(parents=True, exist_ok=True)
+        (out / "input" / "half.tif").touch()
+        raise KeyboardInterrupt
+
+    for name in files:
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    monkeypatch.setattr("local_runner.demo.show.show", interrupted)
+    assert call("demo", "--out", tmp_path).exit_code == 130
+    assert all((tmp_path / name).exists() for name in files)
+    assert (tmp_path / "input" / "half.tif").exists() == bool(files)
+
+
 @pytest.mark.parametrize("option", ["--profile", "--format"])
 def test_choice_that_is_none_names_those_there_are(catalogue, tmp_path, option):
     given = ["--input", f"data={catalogue}", "--pairs", "all", "--out", tmp_path / "out"]

@@ -8,6 +8,7 @@ from rich.console import Console
 from local_runner import terminal
 
 G45 = "[geopyspark G45] Assets should have proj:code"
+G55 = "[geopyspark G55] The dependencies of a UDF are installed in batch jobs only"
 
 
 @pytest.fixture
@@ -28,6 +29,16 @@ def test_lines_are_of_quarters_of_the_computing(capsys):
     assert capsys.readouterr().err.splitlines() == ["running it", *lines]
 
 
+def test_stages_of_several_runs_have_their_name(capsys, screen, monkeypatch):
+    for terminal_ in (False, True):
+        monkeypatch.setattr("sys.stderr.isatty", lambda found=terminal_: found, raising=False)
+        with terminal.progress("it") as report:
+            for name in ("a", "b"):
+                report(f"{name}: compute", 2, 4)
+    assert capsys.readouterr().err.splitlines() == ["running it", "running it: a: compute 50 %", "running it: b: compute 50 %"]
+    assert "it: b: compute" in screen.getvalue()
+
+
 def test_nothing_is_said_when_quiet(capsys):
     with terminal.progress("it", quiet=True) as report:
         report("compute", 1, 1)
@@ -37,7 +48,7 @@ def test_nothing_is_said_when_quiet(capsys):
 
 def test_warnings_are_lines_but_for_what_the_log_says(capsys):
     with terminal.progress("it"):
-        for text in (G45, "odd"):
+        for text in (G45, G55, "odd"):
             warnings.showwarning(text, UserWarning, "a.py", 1)
     assert capsys.readouterr().err.splitlines() == ["running it", "warning: odd"]
 

@@ -11,12 +11,12 @@ input), `phase_...`, `phase_filtered_...` (rad, -pi to pi) and, where there, `ph
 **Method**: phase = atan2(q, i) of the values as they are here: what is geocoded before are i and q, since a mean of
 wrapped phases is wrong wherever they wrap. A component is a number of a region, of which there is no mean either: where
 component_squared - component^2, its variance within a cell, is above 1e-3, the cell mixes regions, and unwrapped phase and
-component are NaN; else the component is rounded. Phase and unwrapped phase of a pair whose primary is the later date are
-those of its conjugate with the other sign: swapping the dates changes the sign of every phase bit for bit.
+component are NaN; else the component is rounded. q and the phases of a pair whose primary is the later date are those of its
+conjugate with the other sign: swapping the dates changes the sign of q and of every phase bit for bit, that of 0 and pi too.
 
 **Chunking**: x and y may be cut anywhere, without overlap.
 
-**Not**: no geocoding, no change of coherence, i and q, no reference point of the unwrapped phase.
+**Not**: no geocoding, no change of the values of coherence, i and q, no reference point of the unwrapped phase.
 """
 
 from collections.abc import Iterable, Iterator
@@ -58,17 +58,16 @@ def apply_metadata(metadata: Any, context: dict[str, Any]) -> Any:
 
 
 def final(values: Floats, *, conjugated: bool) -> list[Floats]:
-    """Return the bands of a pair (each y, x) from `values`: those of WRAPPED, then those of UNWRAPPED if there."""
-    coherence, real, imag, real_filtered, imag_filtered = values[: len(WRAPPED)]
-    phases = [angle(real, imag, conjugated=conjugated), angle(real_filtered, imag_filtered, conjugated=conjugated)]
-    return [coherence, real, imag, *phases, *(unmixed(*values[len(WRAPPED) :]) if len(values) > len(WRAPPED) else ())]
+    """Return the bands of a pair (each y, x) from `values`: those of WRAPPED, then those of UNWRAPPED if there.
 
-
-def angle(real: Floats, imag: Floats, *, conjugated: bool) -> Floats:
-    """Return the phase in rad, taken of the conjugate and given the other sign where `conjugated`: also pi then is -pi."""
+    Imaginary parts and phases are those of the conjugate with the other sign where `conjugated`: 0 and pi then are -0 and -pi.
+    """
     sign = np.float32(-1 if conjugated else 1)
-    phase: Floats = np.arctan2(sign * imag + np.float32(0), real)
-    return sign * phase
+    coherence, real, imag, real_filtered, imag_filtered = values[: len(WRAPPED)]
+    imag, imag_filtered = (sign * part + np.float32(0) for part in (imag, imag_filtered))  # -0 becomes 0
+    phases = [sign * np.arctan2(imag, real), sign * np.arctan2(imag_filtered, real_filtered)]
+    rest = unmixed(*values[len(WRAPPED) :]) if len(values) > len(WRAPPED) else ()
+    return [coherence, real, sign * imag, *phases, *rest]
 
 
 def unmixed(phase: Floats, component: Floats, squared: Floats) -> tuple[Floats, Floats]:

@@ -11,10 +11,10 @@ asked. f is z exp(+j deramp_phase) (ESA COPE-GSEG-EOPG-TN-14-0025), interpolated
 taps with beta 4, 12 with 5, 16 with 6, the weights divided by their sum, from a table of 8192 phases, the nearest (6e-5 px).
 Integer and fraction come from the shift alone. A shift of whole samples along an axis touches no neighbour on it; where both
 are whole, the sample is turned by the sum of its phases, and copied bit for bit where that is 0.
-A sample that is not finite or i = q = 0 is invalid. The result is NaN where the kernel touches an invalid sample or leaves the
-chunk, and where a shift or phase is NaN.
+A sample that is not finite is invalid, and so is i = q = 0, unless `zeros_valid`. The result is NaN where the kernel touches an
+invalid sample or leaves the chunk, and where a shift or phase is not finite.
 One pass along range and one along azimuth where the range shift changes by less than 1e-3 px from line to line (1 - coherence
-with the double sum below 1e-6), elsewhere the double sum. Compiled by numba where there is one, the same within 2e-6 without.
+with the double sum below 1e-6), elsewhere the double sum. Compiled by numba where there is one, the same bit for bit without.
 
 **Chunking**: x and y may be cut with an overlap of 16 px (8 of the shift, 8 of the kernel) and the border filled with NaN:
 tiles equal the whole image bit for bit. One date at a time.
@@ -64,10 +64,11 @@ def apply_datacube(cube: xr.DataArray, context: dict[str, Any]) -> xr.DataArray:
     planes = np.stack([band(cube, name) for name in names])
     shifts = band(cube, "azimuth_shift"), band(cube, "range_shift")
     check(shift_rules(shifts))
-    extra = band(cube, context["phase_band"]) if context["phase_band"] is not None else None
-    phases = (band(cube, "deramp_phase"), -band(cube, "reramp_phase")) if context["carrier"] else (None, None)
-    before, after = phases[0], extra if phases[1] is None else phases[1] if extra is None else phases[1] + extra
-    result = resample(planes, shifts, before, after, taps=context["taps"])
+    before = band(cube, "deramp_phase") if context["carrier"] else None
+    after = [-band(cube, "reramp_phase")] if context["carrier"] else []
+    after += [band(cube, context["phase_band"])] if context["phase_band"] is not None else []
+    phases = before, total(*after) if after else None
+    result = resample(planes, shifts, *phases, taps=context["taps"], zeros_valid=context["zeros_valid"])
     return labelled(result, cube, names)
 
 
@@ -86,7 +87,13 @@ class Moves(NamedTuple):
 
 
 def resample(
-    planes: Floats, shifts: tuple[Floats, Floats], before: Floats | None, after: Floats | None, *, taps: int
+    planes: Floats,
+    shifts: tuple[Floats, Floats],
+    before: Floats | None,
+    after: Floats | None,
+    *,
+    taps: int,
+    zeros_valid: bool = False,
 ) -> Floats:
     """Return planes (2 n, y, x), real and imaginary part in turn, float32, NaN where the kernel touches what is invalid.
 
@@ -98,7 +105,9 @@ def resample(
     for outer, inner, core in tiles(planes.shape[1], planes.shape[2]):
         azimuth, across = (shift[outer] for shift in shifts)
         phases = [None if phase is None else phase[outer] for phase in (before, after)]
-        part = resample_tile(planes[:, *outer], azimuth, across, *phases, inner=inner, taps=taps)
+        part = resample_tile(
+            planes[:, *outer], azimuth, across, *phases, inner=inner, taps=taps, zeros_valid=zeros_valid
+        )
         out[:, *core] = part[:, *inner]
     return out
 
@@ -125,6 +134,7 @@ def resample_tile(
     *,
     inner: tuple[slice, slice],
     taps: int,
+    zeros_valid: bool,
 ) -> Floats:
     """Return `resample` of a part of an image, only its samples `inner`; NaN elsewhere."""
     moves = planned(azimuth, across, inner=inner, half=taps // 2)
@@ -134,11 +144,11 @@ def resample_tile(
             padded = np.full((len(planes), *(n + 2 * HALO for n in planes.shape[1:])), np.nan, np.float32)
             image = padded[:, HALO:-HALO, HALO:-HALO]
             image[:] = planes
-            clean(image)
+            clean(image, zeros_valid=zeros_valid)
             rotate(image, before)
             interpolate(padded, moves, taps=taps, out=out)
             rotate(out, after)
-        move_whole(planes, moves, before, after, out=out)
+        move_whole(planes, moves, before, after, zeros_valid=zeros_valid, out=out)
     return out
 
 
@@ -156,7 +166,9 @@ def planned(azimuth: Floats, across: Floats, *, inner: tuple[slice, slice], half
     return Moves(along, over, wanted)
 
 
-def move_whole(planes: Floats, moves: Moves, before: Floats | None, after: Floats | None, *, out: Floats) -> None:
+def move_whole(
+    planes: Floats, moves: Moves, before: Floats | None, after: Floats | None, *, zeros_valid: bool, out: Floats
+) -> None:
     """Fill in the samples shifted by whole samples: turned by the sum of their phases, bit for bit where that is 0."""
     whole = moves.kind == WHOLE
     if not whole.any():
@@ -171,22 +183,25 @@ def move_whole(planes: Floats, moves: Moves, before: Floats | None, after: Float
     phases = [None if phase is None else phase[at] for phase, at in ((before, source), (after, target))]
     phase = np.broadcast_to(total(*phases), values.shape[1:])
     turned = values[:, None].copy()
-    clean(turned)
+    clean(turned, zeros_valid=zeros_valid)
     rotate(turned, phase[None])
     for plane, value in zip(out, np.where(phase == 0, values, turned[:, 0]), strict=True):
         plane[target] = value
 
 
-def total(before: Floats | None, after: Floats | None) -> Floats:
-    """Return the sum of two phases, where None is 0."""
-    given = [phase for phase in (before, after) if phase is not None]
-    return sum(given, start=np.zeros((), np.float32))
+def total(*phases: Floats | None) -> Floats:
+    """Return the sum of phases, where None is 0."""
+    given = [phase for phase in phases if phase is not None]
+    with np.errstate(invalid="ignore"):  # of two that are infinite
+        return sum(given, start=np.zeros((), np.float32))
 
 
-def clean(planes: Floats) -> None:
-    """Put NaN into both parts of the samples that are not finite or i = q = 0."""
+def clean(planes: Floats, *, zeros_valid: bool) -> None:
+    """Put NaN into both parts of the samples that are not finite or, unless they are valid, i = q = 0."""
     for real, imag in zip(planes[::2], planes[1::2], strict=True):
-        invalid = ~(np.isfinite(real) & np.isfinite(imag)) | ((real == 0) & (imag == 0))
+        invalid = ~(np.isfinite(real) & np.isfinite(imag))
+        if not zeros_valid:
+            invalid |= (real == 0) & (imag == 0)
         if invalid.any():
             real[invalid] = imag[invalid] = np.nan
 
@@ -325,8 +340,8 @@ def double_sum(
 COMPILING = Lock()
 
 
-SETTINGS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
-# Without reassociation each sample is the same sum in the same order, wherever it stands in a loop.
+SETTINGS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+# No fastmath: each sample is the same sum in the same order wherever it stands in a loop, and as numpy rounds it.
 
 
 def compiled(maker: Callable[..., Any], *arguments: int) -> Any:
@@ -512,11 +527,13 @@ def option_rules(names_there: Iterable[Any], context: dict[str, Any]) -> Iterato
     good = type(taps) is int and taps in KAISER_BETA
     yield good, f"taps must be one of {tuple(KAISER_BETA)}, instead got {taps!r}. Take 12, or 16 for sub-swath IW1."
     carrier, phase_band = context["carrier"], context["phase_band"]
-    yield type(carrier) is bool, f"carrier must be true or false, instead got {carrier!r}. Give a boolean."
+    for name in ("carrier", "zeros_valid"):
+        given = context[name]
+        yield type(given) is bool, f"{name} must be true or false, instead got {given!r}. Give a boolean."
     good = phase_band is None or isinstance(phase_band, str)
     yield good, f"phase_band must be the name of a band or null, instead got {phase_band!r}. Leave it out."
     bands = [str(name) for name in names_there]
-    for name in (*labels(polarizations), "azimuth_shift", "range_shift", *([phase_band] if phase_band else [])):
+    for name in (*labels(polarizations), "azimuth_shift", "range_shift", *([] if phase_band is None else [phase_band])):
         yield name in bands, f"bands must hold {name}, instead got {bands}. Load it or change the options."
     advice = "Load it, or say by carrier = false that the image has no azimuth carrier, as stripmap or deramped images."
     for name in ("deramp_phase", "reramp_phase"):
@@ -527,7 +544,7 @@ def shift_rules(shifts: tuple[Floats, Floats]) -> Iterator[tuple[bool, str]]:
     """Yield the rule for the size of the shifts."""
     for name, shift in zip(("azimuth_shift", "range_shift"), shifts, strict=True):
         largest = np.max(np.abs(shift), initial=0, where=np.isfinite(shift))
-        must = f"{name} must be at most {MAX_SHIFT_PX} px, instead got {largest:.2f} px."
+        must = f"{name} must be at most {MAX_SHIFT_PX} px, instead got {largest:.7g} px."
         yield (
             largest <= MAX_SHIFT_PX,
             f"{must} Place the image by whole lines and samples first, as the product drivers do.",

@@ -72,8 +72,8 @@ def _stacks(found: Sequence[Found]) -> dict[Key, list[Found]]:
             stacks.setdefault(_key(item), []).append(item)
     if not stacks:
         must = "The catalogue must hold bursts of Sentinel-1 SLCs"
-        do = "Make one by `openeo-sar stac SAFE... --out cat`, and name it with -p url=cat"
-        raise OpenEOError("BurstNotFound", must, got=Quoted(f"{len(found)} items without"), do=do)
+        do = "Make one by `openeo-sar stac SAFE... --out cat`; rasters of bursts are an input of slc_coregistration"
+        raise OpenEOError("BurstNotFound", must, got=Quoted(f"{len(found)} items of other data"), do=do)
     return {key: sorted(stacks[key], key=lambda item: (item.time(), item.id)) for key in sorted(stacks)}
 
 

@@ -53,24 +53,37 @@ def azimuth_offsets(
     `coregister` gives the coregistered cube (t, bands, y, x) of a stack, which here holds the lines of an overlap and
     `MARGIN` beside them, labelled as in the burst. Overlaps are those of successive bursts (ids that differ by one) of the same
     swath, and are reduced one after the other, to one value per `WINDOW`. Of several polarisations the first counts. While
-    planning nothing is read, and all offsets are 0.
+    planning nothing is read, and all offsets are 0; without secondaries there are none.
     Raises `OverlapMissing` unless two successive bursts of a TOPS mode are there, `BurstsDiffer` for a burst without the
     dates of the first, `StackPrimaryUnknown` unless all items name the same primary, and `CoherenceTooLow` where fewer than
     `MIN_WINDOWS` windows of a date are coherent.
     """
     pairs = _successive(stacks)
     primary, secondaries = _days(stacks)
-    if execution.planning:
+    if execution.planning or not secondaries:
         return dict.fromkeys(secondaries, 0.0)
     name = polarization if isinstance(polarization, str) else polarization[0]
-    found: list[NDArray[np.float64]] = []
+    found: list[_Windows] = []
     for earlier, later in pairs:
         overlap = _overlap(earlier, later)
         if overlap is not None:
             cube = overlap.cube(coregister, name)
             found.append(_windows(cube, primary, secondaries, earlier.grid.line_interval_s, execution))
-    windows = np.concatenate(found, axis=1) if found else np.empty((len(secondaries), 0))
-    return {day: _median(values, day) for day, values in zip(secondaries, windows, strict=True)}
+    offsets = np.concatenate([each.offsets for each in found] or [np.empty((len(secondaries), 0))], axis=1)
+    periods = np.concatenate([each.periods for each in found] or [np.empty(0)])
+    return {day: _median(values, periods, day) for day, values in zip(secondaries, offsets, strict=True)}
+
+
+@dataclass(frozen=True)
+class _Windows:
+    """Windows of an overlap that share no sample.
+
+    `offsets` (secondaries, windows) in px, NaN where not coherent, and `periods` (windows,), of which a whole number may be
+    added to them.
+    """
+
+    offsets: NDArray[np.float64]
+    periods: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -156,8 +169,8 @@ def _days(stacks: Sequence[BurstStack]) -> tuple[str, list[str]]:
 
 def _windows(
     cube: xr.DataArray, primary: str, secondaries: list[str], line_interval_s: float, execution: Execution
-) -> NDArray[np.float64]:
-    """Offsets (secondaries, windows) of the windows of an overlap that share no sample, NaN where they are not coherent."""
+) -> _Windows:
+    """Offsets in the windows of an overlap."""
     arguments: dict[str, Any] = {
         "data": {"from_parameter": "data"},
         "pairs": [[primary, day] for day in secondaries],
@@ -171,17 +184,24 @@ def _windows(
     bands = [name for name in result[BANDS].values.tolist() if name.startswith("azimuth_offset_")]
     halves = {d: (size // 2, size) for d, size in zip((Y, X), WINDOW, strict=True)}
     centres = {d: slice(half, cube.sizes[d] - half, size) for d, (half, size) in halves.items()}
-    values = result.sel({BANDS: bands}).isel(centres).transpose(BANDS, T, Y, X).values
-    return np.asarray(values.reshape(len(secondaries), -1), np.float64)
+    offsets = result.sel({BANDS: bands}).isel(centres).transpose(BANDS, T, Y, X).values
+    frequency = cube.sel({BANDS: "frequency_difference"}).isel({T: 0, **centres}).values
+    return _Windows(
+        np.asarray(offsets.reshape(len(secondaries), -1), np.float64),
+        1 / (frequency.ravel().astype(np.float64) * line_interval_s),
+    )
 
 
-def _median(offsets: NDArray[np.float64], day: str) -> float:
-    known = offsets[np.isfinite(offsets)]
-    if known.size < MIN_WINDOWS:
+def _median(offsets: NDArray[np.float64], periods: NDArray[np.float64], day: str) -> float:
+    """Median of the offsets, each in the period around the circular mean of all: near the ends noise would wrap it."""
+    known = np.isfinite(offsets)
+    if known.sum() < MIN_WINDOWS:
         must = (
             f"At least {MIN_WINDOWS} windows of {WINDOW[0]} x {WINDOW[1]} samples of the overlaps must have a coherence of"
             f" {MIN_COHERENCE:g} or more on {day}"
         )
-        got = Quoted(f"{known.size} of {offsets.size}")
+        got = Quoted(f"{known.sum()} of {offsets.size}")
         raise OpenEOError("CoherenceTooLow", must, got=got, do="Choose more bursts or another date, or leave esd out")
-    return float(np.median(known))
+    turns = offsets[known] / periods[known]
+    mean = np.angle(np.exp(2j * np.pi * turns).mean()) / (2 * np.pi)
+    return float(np.median(offsets[known] + periods[known] * np.round(mean - turns)))

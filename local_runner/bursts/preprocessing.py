@@ -48,6 +48,7 @@ class Request:
     url: str | None
     geometry: list[str]
     taps: int
+    zeros_valid: bool
     esd: bool
     azimuth_offsets: dict[str, float] | None
 
@@ -119,6 +120,7 @@ def _coregistered(request: Request, execution: Execution, stack: BurstStack) -> 
         "polarization": request.polarizations,
         "geometry": request.geometry,
         "taps": request.taps,
+        "zeros_valid": request.zeros_valid,
         "carrier": stack.carrier is not None,
     }
     node = {"process_id": "slc_coregistration", "arguments": arguments, "result": True}
@@ -130,7 +132,7 @@ def _found(url: str | None, execution: Execution) -> tuple[Access, list[Found]]:
     """The items of the catalogue, and what may be opened of it."""
     address = url or registered()
     if address is None:
-        must = "url must name the catalogue of the bursts where none was made on this machine"
+        must = "url must name the catalogue of the bursts where none was made on this machine, or the last one is gone"
         do = "Make one by `openeo-sar stac SAFE... --out cat`, and name it with -p url=cat"
         raise OpenEOError("ProcessParameterRequired", must, do=do)
     access = execution.access.naming(address)

@@ -66,7 +66,10 @@ def show_chain(out: Path, *, lines: int = 600, samples: int = 4000, progress: Re
     """
     require_free(out, "catalogue")
     unwrap = find_spec("snaphu") is not None
+    told = progress or (lambda _stage, _done, _total: None)
+    told("simulate", 0, 1)
     passes = simulate(out, lines, samples)
+    told("simulate", 1, 1)
     results = _processed(out, passes, progress, unwrap=unwrap)
     names = [kind.name for kind in KINDS]
     coherence = _bands(results["coherence"])["coherence"]
@@ -169,9 +172,13 @@ def _run(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"\[geopyspark G\d+\]")  # nobody takes the demo to a back-end
         inputs = {"data": data}
-        return run(
-            process, parameters, inputs=inputs, out=out, overwrite=True, progress=progress, quicklooks=quicklooks
-        )
+        told = None if progress is None else _named(out.name, progress)
+        return run(process, parameters, inputs=inputs, out=out, overwrite=True, progress=told, quicklooks=quicklooks)
+
+
+def _named(name: str, progress: Report) -> Report:
+    """Tells the stages of one run of several by its name."""
+    return lambda stage, done, total: progress(f"{name}: {stage}", done, total)
 
 
 def _bands(result: Result) -> dict[str, Band]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -23,7 +25,7 @@ from local_runner.pairs import collection_dates, pairs
 from local_runner.report.comparison import comparison
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
     from rich.table import Table
@@ -87,6 +89,18 @@ def require_free(out: Path, catalogue: str) -> None:
             got=str(out),
             do="Name another folder with --out",
         )
+
+
+@contextmanager
+def whole_or_gone(out: Path) -> Iterator[None]:
+    """Take away what a demo that did not come to its end has written, unless an earlier one was there."""
+    is_new = not out.exists() or not any(out.iterdir())
+    try:
+        yield
+    except BaseException:
+        if is_new:
+            shutil.rmtree(out, ignore_errors=True)
+        raise
 
 
 def _coherence(result: Result, scene: Scene, pair: list[str]) -> NDArray[np.float32]:

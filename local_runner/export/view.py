@@ -46,8 +46,9 @@ def view_of(stack: Stack) -> View:
     if stack.on_map:
         return View(_centre_latitude(stack), incidence, height, to_sensor=to_sensor)
     latitude, longitude = (bands[name] for name in POSITIONS)
-    corners = [_corners(values, band.shape) for values, band in ((latitude, stack.grid), (longitude, stack.grid))]
-    return View(_mean(latitude), incidence, height, _heading(latitude, longitude, stack.grid), to_sensor, *corners)
+    corners = [_corners(values, stack.grid.shape) for values in (latitude, longitude)]
+    heading = _heading(latitude, longitude, bands["height"], stack.grid)
+    return View(_mean(latitude), incidence, height, heading, to_sensor, *corners)
 
 
 def _places(size: int) -> NDArray[np.int64]:
@@ -69,19 +70,21 @@ def _mean(values: NDArray[np.float64]) -> float:
     return float(valid.mean()) if valid.size else float("nan")
 
 
-def _plane(values: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:
-    """Value at the first row and column and its growth per row and per column: the plane of least squares."""
-    rows, columns = np.meshgrid(*map(_places, shape), indexing="ij")
-    valid = np.isfinite(values)
-    design = np.stack([np.ones(valid.sum()), rows[valid], columns[valid]], axis=1)
+def _plane(values: NDArray[np.float64], shape: tuple[int, int], *others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Value at the first row and column and its growth per row, per column and with others: the plane of least squares."""
+    terms = np.stack([np.ones(values.shape), *np.meshgrid(*map(_places, shape), indexing="ij"), *others], axis=-1)
+    valid = np.isfinite(values) & np.isfinite(terms).all(axis=-1)
+    design = terms[valid]
     return np.asarray(np.linalg.lstsq(design, values[valid], rcond=None)[0], np.float64)
 
 
-def _heading(latitude: NDArray[np.float64], longitude: NDArray[np.float64], grid: Header) -> float | None:
-    """Direction of growing lines."""
-    if grid.shape[0] < 2 or not np.isfinite(latitude).any():
+def _heading(
+    latitude: NDArray[np.float64], longitude: NDArray[np.float64], height: NDArray[np.float64], grid: Header
+) -> float | None:
+    """Direction of growing lines at one height: the higher the ground, the nearer to the sensor it is seen in a sample."""
+    if grid.shape[0] < 2 or not (np.isfinite(latitude) & np.isfinite(height)).any():
         return None
-    north, east = (_plane(values, grid.shape)[1] for values in (latitude, longitude))
+    north, east = (_plane(values, grid.shape, height)[1] for values in (latitude, longitude))
     return float(np.degrees(np.arctan2(east * np.cos(np.radians(_mean(latitude))), north)))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from local_runner.execution import Execution
 
+_LOG: Final = logging.getLogger(__name__)
 Nodes = dict[str, dict[str, Any]]
 _LARGEST_RESOLUTION: Final = {"degrees": 1.0, "metres": 1e6}
 
@@ -90,6 +92,11 @@ def several_saves() -> OpenEOError:
 def input_addresses(process: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, str]:
     """Check that each raster cube of a process has an input and each input a raster cube."""
     cubes = [p for p in process.get("parameters") or [] if parameters.is_cube(p)]
+    if inputs and not cubes:
+        must = f"{process['id']} takes no raster cube, so that there must be no input"
+        by_url = any(p["name"] == "url" for p in process.get("parameters") or [])
+        do = "Name the catalogue by -p url=PATH in place of --input" if by_url else "Leave out --input"
+        raise OpenEOError("ProcessParameterUnsupported", must, got=list(inputs), do=do)
     for name in inputs:
         parameters.require_known(name, [p["name"] for p in cubes], process["id"], kind="raster-cube input")
     for parameter in cubes:
@@ -180,6 +187,7 @@ def with_catalogue(nodes: Nodes) -> Nodes:
     without = [name for name, node in nodes.items() if _may_load(node) and not node.get("arguments", {}).get("url")]
     if found is None or not without:
         return nodes
+    _LOG.warning("catalogue: %s, the last that was made; -p url=... names another", found)
     named = {name: {**nodes[name].get("arguments", {}), "url": str(found)} for name in without}
     return nodes | {name: {**nodes[name], "arguments": arguments} for name, arguments in named.items()}
 

@@ -38,7 +38,7 @@ def warn_if_placed(process: Mapping[str, Any], located: Mapping[str, str], acces
                 f"{process['id']} needs coregistered images, but {placed[0]}"
                 f"{f' and {len(placed) - 1} more' if len(placed) > 1 else ''} of {name!r} is placed by whole samples only:"
                 " what remains of the shift lowers the coherence, and bends the phase by the azimuth carrier of TOPS."
-                " Resample by the bands azimuth_shift and range_shift first"
+                " Run slc_coregistration on it, or insar_preprocessing, and take the result"
             )
             warnings.warn(text, UserWarning, stacklevel=2)
 

@@ -14,7 +14,7 @@ from local_runner.jobs import readme
 from local_runner.jobs.commit import sha256_of
 from local_runner.report.quicklook import quicklook, render_extension
 from local_runner.report.reduce import aspect_of
-from local_runner.stac.metadata import RENDERS, extensions
+from local_runner.stac.metadata import RENDERS, extensions, meaning_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ def _worth_seeing(quantities: Sequence[Quantity]) -> dict[str, Quantity]:
     """Quantities by the key of their picture: the first, and of wrapped and of unwrapped phases the last, the best one."""
     found = {KEY: quantities[0]} if quantities else {}
     for role in ("phase", "unwrapped_phase"):
-        several = [quantity for quantity in quantities[1:] if role in (quantity[0].roles or [])]
+        several = [quantity for quantity in quantities[1:] if meaning_of(quantity[1]).role == role]
         found |= {f"{KEY}_{quantity[1]}": quantity for quantity in several[-1:]}
     return found
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from local_runner.stac.bands import COORDINATES
+from local_runner.stac.metadata import is_averaged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,7 +72,15 @@ def quantities(item: pystac.Item) -> list[tuple[pystac.Asset, str, dict[str, Any
 
 def _file_rows(items: Sequence[pystac.Item]) -> list[tuple[str, ...]]:
     return [
-        (item.id, _dates(item), _baseline(item), name, str(band.get("unit", "")), _range(band), _file(item, asset))
+        (
+            item.id,
+            _dates(item),
+            _baseline(item),
+            name,
+            str(band.get("unit", "")),
+            _range(name, band),
+            _file(item, asset),
+        )
         for item in items
         for asset, name, band in quantities(item)
     ]
@@ -126,11 +135,13 @@ def _geocoding(record: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _range(band: Mapping[str, Any]) -> str:
+def _range(name: str, band: Mapping[str, Any]) -> str:
+    """Least and largest value, and the mean of what has one: not of wrapped phases and of numbers that name classes."""
     statistics = band.get("statistics", {})
     if "minimum" not in statistics or "maximum" not in statistics:
         return ""
-    return f"{statistics['minimum']:.6g} to {statistics['maximum']:.6g}, mean {statistics['mean']:.6g}"
+    mean = f", mean {statistics['mean']:.6g}" if is_averaged(name) else ""
+    return f"{statistics['minimum']:.6g} to {statistics['maximum']:.6g}{mean}"
 
 
 def _parameter_rows(record: Mapping[str, Any]) -> list[tuple[str, str]]:

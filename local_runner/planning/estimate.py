@@ -177,5 +177,5 @@ def memory_of(
 
 
 def udf_bytes(calls: UdfCalls) -> int:
-    """What one call of a UDF holds: its chunk, temporaries and result, float32."""
-    return int(4 * (math.prod(calls.shape) * (1 + UDF_COPIES) + math.prod(calls.returns)))
+    """What one call of a UDF holds: its chunk, temporaries and result, float32, and what it says that it takes beside."""
+    return int(4 * (math.prod(calls.shape) * (1 + UDF_COPIES) + math.prod(calls.returns))) + calls.own_bytes

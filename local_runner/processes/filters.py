@@ -3,7 +3,8 @@
 Where nothing is left, the specification has an empty cube; profile `geopyspark` has an error.
 """
 
-from typing import Any
+import json
+from typing import Any, Final
 
 import numpy as np
 import shapely
@@ -29,6 +30,9 @@ from local_runner.processes._axes import on_x_and_y
 from local_runner.processes._types import Cube, Number, OnLabel
 from local_runner.vector import LONLAT, geometry_dimension, label_values, read_geometries
 from local_runner.vector_pixels import Pixels, positions, warn_unread
+
+_ON_REQUEST: Final = frozenset(("reference_phase", "height", "incidence_angle", "look_east", "look_north", "look_up"))
+"""Bands that coregistered images have if they were asked for."""
 
 
 def filter_temporal(
@@ -72,7 +76,12 @@ def filter_bands(
     known = labels(data, dimension)
     missing = [b for b in bands if b not in known]
     if missing and _refuses(execution):
-        raise OpenEOError("BandNotAvailable", f"A band must be one of {tuple(known)}", got=missing)
+        do = (
+            f"Keep it by -p 'geometry={json.dumps(missing)}' where the images are coregistered"
+            if _ON_REQUEST.issuperset(missing)
+            else ""
+        )
+        raise OpenEOError("BandNotAvailable", f"A band must be one of {tuple(known)}", got=missing, do=do)
     return data.isel({dimension: [known.index(b) for b in dict.fromkeys(bands) if b in known]})
 
 

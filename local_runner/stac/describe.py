@@ -61,22 +61,33 @@ def describe(address: str, access: Access) -> Group:
 
 def next_commands(stack: Overview) -> list[str]:
     """Commands that go on from a collection; none where its files are missing."""
-    given = f"data={stack.address}"
-    found = []
-    images = [name.removeprefix("i_") for name in stack.bands if name.startswith("i_")]
-    placed_only = "azimuth_shift" in stack.bands
     if stack.missing:
         return []
-    if images and len(stack.days) > 1 and not placed_only and stack.bands.keys() >= {"grid_lat", "grid_lon"}:
-        polarization = [] if "VV" in images else ["-p", f"polarization={images[0]}"]
-        pairs = ["-p", "pairs=neighbours:1", *polarization]
-        found.append(["run", "slc_coherence", "--input", given, *pairs, "--out", "coherence"])
-    elif images and len(stack.days) > 1:
-        found.append(["pairs", stack.address, "neighbours:1"])
+    images = [name.removeprefix("i_") for name in stack.bands if name.startswith("i_")]
+    found = []
+    if images and len(stack.days) > 1:
+        found.append(_towards_pairs(stack, [] if "VV" in images else ["-p", f"polarization={images[0]}"]))
     if any(map(is_driven, stack.found)):
         bands = [name for name in _EXAMPLES if name in stack.bands] or list(stack.bands)[:2]
         found.append(["stac", stack.address, "--materialise", *(word for name in bands for word in ("--band", name))])
     return [shlex.join(["openeo-sar", *words]) for words in found]
+
+
+def _towards_pairs(stack: Overview, polarization: list[str]) -> list[str]:
+    """Words of the command that takes images of several dates one step further."""
+    is_located = stack.bands.keys() >= {"grid_lat", "grid_lon"}
+    if "azimuth_shift" in stack.bands and is_located:
+        geometry = ["-p", 'geometry=["reference_phase"]'] if "reference_phase" in stack.bands else []
+        further = [*polarization, *geometry, "--out", "stack"]
+        if "sentinel1_slc" in stack.values("openeo_sar:driver"):
+            return ["run", "insar_preprocessing", "-p", f"url={stack.address}", *further]
+        carrier = [] if "reramp_phase" in stack.bands else ["-p", "carrier=false"]
+        return ["run", "slc_coregistration", "--input", f"data={stack.address}", *carrier, *further]
+    if is_located:
+        pairs = ["-p", "pairs=neighbours:1", *polarization]
+        process = "slc_interferogram" if "reference_phase" in stack.bands else "slc_coherence"
+        return ["run", process, "--input", f"data={stack.address}", *pairs, "--out", process.removeprefix("slc_")]
+    return ["pairs", stack.address, "neighbours:1"]
 
 
 def _described(stack: Overview) -> Iterator[RenderableType]:

@@ -1,8 +1,9 @@
 """Hands a cube to a UDF chunk by chunk as a back-end does, and puts the results together again.
 
 What a UDF sees: float32, dims `(bands, y, x)` of one date (the date in `attrs["t"]`) or `(t, bands, y, x)`, labels, full-size
-chunks with overlap, NaN where there is no image. A first call on a chunk of NaN tells dims and labels of the result, and
-finds most mistakes before any pixel is read.
+chunks with overlap, NaN where there is no image. One that declares `WHOLE_IMAGE` sees the image, not filled up to the size of
+the neighbourhood. A first call on a chunk of NaN tells dims and labels of the result, and finds most mistakes before any pixel
+is read.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from local_runner.sandbox.udf import udf_for
 from local_runner.udf.call import NO_DATA, Udf, as_float32
 from local_runner.udf.labels import Parent, ResultLabels
 from local_runner.udf.planned import PlannedUdf
-from local_runner.udf.text import needs_whole_image
+from local_runner.udf.text import bytes_per_cell, needs_whole_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -112,7 +113,10 @@ class _Runner:
         self.bands = labels(cube, BANDS) if BANDS in cube.coords else None
         self.step = spacing(cube)
         self.origin = tuple(float(cube[d].values[0]) if d in cube.coords else 0.0 for d in (X, Y))
-        height, width = (s + 2 * o for s, o in zip(chunks.size, chunks.overlap, strict=True))
+        self.is_whole = needs_whole_image(udf.text)
+        image = (cube.sizes[Y], cube.sizes[X])
+        self.size = (min(image[0], chunks.size[0]), min(image[1], chunks.size[1])) if self.is_whole else chunks.size
+        height, width = (s + 2 * o for s, o in zip(self.size, chunks.overlap, strict=True))
         self.shape = (*(cube.sizes[d] for d in self.dims[:-2]), height, width)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -125,25 +129,33 @@ class _Runner:
         return math.prod(-(-self.cube.sizes[d] // size) for d, size in zip((Y, X), self.chunks.size, strict=True))
 
     @property
+    def own_bytes(self) -> int:
+        """Memory that a call takes beside its arrays."""
+        return bytes_per_cell(self.udf.text) * math.prod(self.shape[-2:])
+
+    @property
     def calls(self) -> int:
         """How often the UDF is called, apart from the trial call."""
         return self.tiles * (self.cube.sizes[T] if self.daily and T in self.cube.dims else 1)
 
     def check_limits(self) -> None:
         """Raise `LimitExceeded` for chunks that are too large or too many."""
-        if self.tiles > 1 and needs_whole_image(self.udf.text):
-            rows, columns = self.chunks.size
-            must = (
-                f"The image of a UDF with WHOLE_IMAGE must fit into one neighbourhood, {rows} rows x {columns} columns"
-            )
-            got = Quoted(f"{self.cube.sizes[Y]} rows x {self.cube.sizes[X]} columns")
-            do = "Take more looks, or clip the image by spatial_extent"
-            raise LimitExceededError("LimitExceeded", must, got=got, do=do)
-        size = 4 * math.prod(self.shape)
+        if self.is_whole and self.tiles > 1:
+            self._refuse_parts()
+        size = 4 * math.prod(self.shape) + self.own_bytes
         self.execution.budget.require_memory(size, f"A chunk of {dict(zip(self.dims, self.shape, strict=True))}")
         if self.calls > MAX_CALLS:
             must = f"A UDF must be called at most {MAX_CALLS} times on one cube"
             raise LimitExceededError("LimitExceeded", must, got=self.calls, do="Use a larger neighbourhood")
+
+    def _refuse_parts(self) -> None:
+        rows, columns = self.chunks.size
+        must = f"The image of a UDF with WHOLE_IMAGE must fit into one neighbourhood, {rows} rows x {columns} columns"
+        got = Quoted(f"{self.cube.sizes[Y]} rows x {self.cube.sizes[X]} columns")
+        do = "Take more looks, or clip the image by spatial_extent"
+        if self.chunks.parent != "apply_neighborhood":
+            do = f"Call the UDF by apply_neighborhood, not by {self.chunks.parent}"
+        raise LimitExceededError("LimitExceeded", must, got=got, do=do)
 
     def run(self) -> xr.DataArray:
         data = da.asarray(self.cube.data).astype(np.float32)
@@ -161,7 +173,7 @@ class _Runner:
                     raise self._invalid(f"must return {sizes} as for every other chunk", result, tile.name)
                 return np.asarray(as_float32(result.transpose(*kept).values))
 
-            size, overlap = self.chunks.size, self.chunks.overlap
+            size, overlap = self.size, self.chunks.overlap
             return map_tiles(udf, source, size=size, overlap=overlap, leading=leading, dtype=np.float32)
 
         if self.daily and T in self.cube.dims:
@@ -194,9 +206,9 @@ class _Runner:
         result = self.udf.expected(chunk, reduced=reduced)
         if self.execution.observer is not None:
             known = {str(d): labels(chunk, str(d)) for d in (T, BANDS) if d in chunk.coords}
-            size, overlap, shape = self.chunks.size, self.chunks.overlap, result.shape
+            size, overlap, shape = self.size, self.chunks.overlap, result.shape
             at = (self.udf.node, self.calls, self.dims, self.shape, known, size, overlap, self.daily, shape)
-            self.execution.observer.udf(UdfCalls(*at, self.udf.collected))
+            self.execution.observer.udf(UdfCalls(*at, self.udf.collected, self.own_bytes))
         return result
 
     def _probe(self) -> xr.DataArray:

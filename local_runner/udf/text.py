@@ -6,6 +6,7 @@ import ast
 import importlib.metadata
 import itertools
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from openeo.udf.run_code import extract_udf_dependencies
@@ -37,11 +38,14 @@ _NAMED: Final[dict[type[ast.AST], str]] = {
 """What else gives a name a meaning, and the field with the name."""
 _ALL: Final = "import *"
 _PROGRAM: Final = "openeo-sar"
+_TEXTS: Final = 64
+"""Texts of which is remembered what they say: plan and run ask for it at each node."""
 _BLOCK: Final = "# /// "
 _MAX_BLOCK: Final = 2**13
 """Characters of a block of dependencies, which takes time that grows with their square."""
 
 
+@lru_cache(_TEXTS)
 def check_text(text: str) -> None:
     """Raise unless a text is Python with exactly one entry point that `run_udf_code` will find."""
     for error in text_errors(text):
@@ -101,17 +105,34 @@ def missing(must: str, what: object, node: str, *, extras: Sequence[str] = ()) -
     """The error of a UDF that needs a package which is not here; `extras`: those of this program that bring it."""
     do = "Install it into the environment of the runner if you trust it; nothing is installed for a UDF"
     if extras:
-        do = " or ".join(f'pip install "{_PROGRAM}[{extra}]"' for extra in extras) + "; nothing is installed for a UDF"
+        commands = " or ".join(f'pip install "{_PROGRAM}[{extra}]"' for extra in extras)
+        do = f"Install it by {commands}; nothing is installed for a UDF"
     return UdfError("UdfDependencyMissing", must, got=str(what), do=do, node=node)
 
 
 def needs_whole_image(text: str) -> bool:
     """Whether a UDF declares by a constant `WHOLE_IMAGE = True` at its top that no call may get a part of the image."""
+    return _constants(text).get("WHOLE_IMAGE") is True
+
+
+def bytes_per_cell(text: str) -> int:
+    """Memory that a call takes beside its arrays, per cell of the image: by a constant `BYTES_PER_CELL` at the top, else 0."""
+    value = _constants(text).get("BYTES_PER_CELL")
+    return value if type(value) is int and value > 0 else 0
+
+
+@lru_cache(_TEXTS)
+def _constants(text: str) -> dict[str, object]:
+    """Literals that names get at the top of a text."""
+    found: dict[str, object] = {}
     for statement in ast.parse(text).body:
         match statement:
-            case ast.Assign(targets=[ast.Name(id="WHOLE_IMAGE")], value=ast.Constant(value=True)):
-                return True
-    return False
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=value))
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.Constant(value=value))
+            ):
+                found[name] = value
+    return found
 
 
 def _extras_with(distribution: str) -> list[str]:

@@ -42,7 +42,7 @@ def resampled(overlap, shift_px, monkeypatch):
     """Cube of the overlap, the secondary of both bursts resampled by `udfs/slc_resample.py` with this azimuth shift."""
     monkeypatch.setattr(slc_resample, "WITH_NUMBA", False)
     looks = np.zeros((2, 2, *SHAPE), complex)
-    context = {"polarization": "VV", "taps": 12, "carrier": True, "phase_band": None}
+    context = {"polarization": "VV", "taps": 12, "carrier": True, "zeros_valid": False, "phase_band": None}
     for burst, (lines, carrier) in enumerate(zip(overlap.lines, overlap.carriers, strict=True)):
         slc, flat = overlap.sampled(burst, LATE), np.zeros(SHAPE)
         deramp, reramp = (carrier.phase(lines[:, None] + shift, overlap.samples) for shift in (0, np.float32(shift_px)))

@@ -1,14 +1,17 @@
 """`insar_preprocessing` from small products to the cube, the plan and the result on disk."""
 
 import json
+import shlex
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from local_runner import catalog, evaluate, explain, run
 from local_runner.access import Access
 from local_runner.bursts import preprocessing
+from local_runner.cli import cli
 from local_runner.demo.safe import Product, later, write_safe
 from local_runner.errors import OpenEOError
 from local_runner.execution import Execution
@@ -16,6 +19,8 @@ from local_runner.graph import evaluate_with
 from local_runner.products import catalogue
 from local_runner.products.sentinel1_slc import measurement
 from local_runner.profiles import load_profile
+from local_runner.stac.describe import next_commands
+from local_runner.stac.overview import overviews
 from tests.graphs import definition, graph, node
 
 PRODUCT = Product(lines=40, samples=48, polarizations=("VV", "VH"))
@@ -208,11 +213,21 @@ def test_what_does_not_fit(arguments, must, made):
 
 def test_without_any_catalogue(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    must = (
-        r"^ProcessParameterRequired: url must name the catalogue .* `openeo-sar stac SAFE\.\.\. --out cat`, and name it"
-    )
+    must = r"^ProcessParameterRequired: url must name the catalogue .*, or the last one is gone\. Make one by `openeo-sar stac "
     with pytest.raises(OpenEOError, match=must):
         evaluate(graph(stack=("insar_preprocessing", SEED)))
+
+
+def test_rasters_of_a_burst_are_told_where_they_are_an_input(made, tmp_path):
+    given = {**SEED, "url": str(made)}
+    result = run(
+        graph(a=("insar_preprocessing", given), b=("save_result", {"data": node("a"), "format": "GTiff"})),
+        out=tmp_path / "out",
+        quicklooks=False,
+    )
+    must = r"^BurstNotFound: The catalogue must hold bursts .*, instead got 3 items of other data\. .* an input of slc_coreg"
+    with pytest.raises(OpenEOError, match=must):
+        cube_of(result.folder)
 
 
 @pytest.mark.parametrize("primary", ["2024-08-09", "2024-08-21"])
@@ -277,6 +292,18 @@ def test_graph_of_the_back_end_takes_the_registered_catalogue(safes, tmp_path):
     result = run(client, out=tmp_path / "out", quicklooks=False)
     assert [str(item.datetime)[:10] for item in result.items] == ["2024-08-09", "2024-08-21"]
     assert json.loads((result.folder / "record.json").read_text())["inputs"][0]["href"] == str(path)
+
+
+def test_catalogue_tells_the_command_that_goes_on(made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (stack,) = overviews(str(made.parent / "t117_249435_iw2"), Access())
+    program, *words = shlex.split(next_commands(stack)[0])
+    assert program == "openeo-sar"
+    assert words[:4] == ["run", "insar_preprocessing", "-p", f"url={made.parent / 't117_249435_iw2'}"]
+    assert CliRunner().invoke(cli, words).exit_code == 0
+    (found,) = overviews("stack", Access())
+    assert set(found.bands) == {*IMAGES, "grid_lat", "grid_lon", "reference_phase"}
+    assert next_commands(found)[0].startswith("openeo-sar run slc_coherence --input data=stack ")
 
 
 def test_result_does_not_replace_its_input(made):

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from local_runner import evaluate
+from local_runner import evaluate, run
 from local_runner.demo.interferometry import Scene, image_of, write_pair
 from local_runner.demo.safe import Product, write_safe
 from local_runner.products import catalogue
 from tests.demo.passes import relief
-from tests.graphs import graph
+from tests.graphs import graph, node
 
 ERROR_PX = 0.01
 BURSTS = {"burst_id": [249_435, 249_436], "sub_swath": "IW2", "geometry": ["reference_phase"]}
@@ -80,3 +80,15 @@ def test_error_is_taken_out(made, aligned):
 def test_offset_that_was_found_gives_the_same_when_it_is_given(made, aligned):
     given = cube_of(made, azimuth_offsets={"2024-08-21": offset_of(aligned)})
     np.testing.assert_array_equal(aligned.values, given.values)
+
+
+def test_interferogram_of_the_stitched_bursts_has_no_step(made, aligned, tmp_path):
+    """From the stack on disk; the ground rests, so that the flattened phase is 0 on both sides of the cut."""
+    given = {**BURSTS, "url": str(made), "azimuth_offsets": {"2024-08-21": offset_of(aligned)}}
+    stack = run("insar_preprocessing", given, out=tmp_path / "stack", quicklooks=False)
+    pair = {"pairs": [["2024-08-09", "2024-08-21"]], "looks_range": 4, "looks_azimuth": 4, "filter_alpha": 0}
+    out = ("slc_interferogram", {"data": node("load"), **pair})
+    found = evaluate(graph(load=("load_stac", {"url": str(stack.folder)}), out=out), profile="geopyspark").compute()
+    phase, coherence = (found.sel(bands=f"{name}_20240809_20240821").values[0] for name in ("phase", "coherence"))
+    assert np.nanmax(np.abs(phase[8:-8, 8:-8])) < np.radians(2)
+    assert np.nanmin(coherence[8:-8, 8:-8]) > 0.999

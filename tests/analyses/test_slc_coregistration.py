@@ -9,6 +9,7 @@ from local_runner.errors import OpenEOError
 from local_runner.profiles import ProfileWarning
 from tests import analyses
 from tests.processes import make_cube, unreadable
+from tests.udfs import resampling
 from udfs import slc_resample
 
 PHASES = ["deramp_phase", "reramp_phase"]
@@ -17,8 +18,9 @@ GEOMETRY = ["height", "reference_phase"]
 
 
 def stack(*, y=40, x=60, bands=(*BANDS, *GEOMETRY, "phase_correction")):
-    """Noise; shifts are smooth with a rough place; the first date is the primary."""
+    """Noise with one sample i = q = 0; shifts are smooth with a rough place; the first date is the primary."""
     cube = make_cube(t=2, bands=bands, y=y, x=x).compute()
+    cube.loc[{"bands": ["i_VV", "q_VV"], "y": 12, "x": 20}] = 0
     rows, columns = np.indices((y, x))
     for name, field in (("azimuth_shift", 0.37 + 1e-3 * rows + 1e-3 * columns), ("range_shift", -1.2 + 1e-4 * rows)):
         if name in bands:
@@ -35,7 +37,7 @@ def coregistered(cube, **arguments):
 
 
 def of_udf(cube, **options):
-    context = {"polarization": "VV", "taps": 12, "carrier": True, "phase_band": None} | options
+    context = resampling.CONTEXT | options
     return [slc_resample.apply_datacube(cube.isel(t=i, drop=True), context).values for i in range(cube.sizes["t"])]
 
 
@@ -66,7 +68,9 @@ def test_a_list_of_one_is_as_the_text(polarization):
     np.testing.assert_array_equal(result.values[:, :2], of_udf(stack(bands=BANDS), polarization="VH"))
 
 
-@pytest.mark.parametrize("options", [{"taps": 16}, {"carrier": False}, {"phase_band": "phase_correction"}])
+@pytest.mark.parametrize(
+    "options", [{"taps": 16}, {"carrier": False}, {"zeros_valid": True}, {"phase_band": "phase_correction"}]
+)
 def test_options_reach_the_udf(options):
     cube = stack()
     result = coregistered(cube, **options).values[:, :2]
@@ -116,6 +120,6 @@ def test_a_missing_band_is_named_before_a_pixel_is_read(band, profile, message):
 def test_shifts_above_8_px_are_refused():
     cube = stack()
     cube.loc[{"bands": "range_shift"}] = 8.5
-    must = r"^UdfFailed: The UDF failed at its line \d+: ValueError: range_shift must be at most 8 px, instead got 8\.50 px\. "
+    must = r"^UdfFailed: The UDF failed at its line \d+: ValueError: range_shift must be at most 8 px, instead got 8\.5 px\. "
     with pytest.raises(OpenEOError, match=must):
         coregistered(cube)

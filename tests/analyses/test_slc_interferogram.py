@@ -1,6 +1,7 @@
 """The graph `slc_interferogram` on made and real cubes: identities, known truths, geocoding, items, and what is computed."""
 
 import json
+import re
 
 import dask.array as da
 import numpy as np
@@ -169,9 +170,11 @@ def test_both_profiles_agree():
     assert by_specification.equals(analyses.run("slc_interferogram", cube, pairs=PAIR))
 
 
-def test_a_projection_needs_a_resolution():
-    with pytest.raises(OpenEOError, match=r"^ProcessParameter"):
+def test_projection_and_resolution_need_each_other():
+    with pytest.raises(OpenEOError, match=r"^ProcessParameterInvalid: The argument 'resolution' of resample_spatial"):
         interferogram(stack(noisy_pair()), projection=32631)
+    with pytest.raises(OpenEOError, match=r"^FeatureUnsupported: \[geopyspark G39\] geocode needs a projection"):
+        interferogram(stack(noisy_pair()), resolution=60)
 
 
 @pytest.mark.parametrize("options", [{}, {"projection": 32631, "resolution": 60}])
@@ -249,6 +252,9 @@ class TestRealPair:
         assert item.id == "slc_interferogram_20230331_20230319"
         assert list(item.assets) == [*NAMES, "quicklook", "quicklook_phase_filtered"]
         assert item.assets["phase"].extra_fields["bands"][0]["unit"] == "rad"
+        text = (out / "README.md").read_text()
+        assert re.search(r"\| coherence \| 1 \| [^|]*, mean 0\.\d+ \|", text)
+        assert re.search(r"\| phase \| rad \| [-\d.]+ to [-\d.]+ \|", text)  # a mean of wrapped phases means nothing
         record = json.loads((out / "record.json").read_text())
         assert (record["parameters"]["projection"], record["parameters"]["resolution"]) == (32631, 40)
         assert not [n for n in record["graph"].values() if n["process_id"] == "resample_spatial"]

@@ -134,7 +134,7 @@ OTHER_TRACK = item(burst=100, **{"sat:relative_orbit": 15})
         (BURST, Wanted(polarizations=("VV", "HH")), r"PolarizationNotFound: polarization must be of \('VV', 'VH'\), which "),
         ([*BURST, TWICE], Wanted(), r"DatesNotUnique: burst 249435 in sub-swath IW2 must have one acquisition per UTC day"),
         (SCENE[:-1], Wanted(area=shapely.Point(11.7, 46)), r"DatesDiffer: burst 249436 in sub-swath IW2 must have the dates"),
-        ([], Wanted(), r"BurstNotFound: The catalogue must hold bursts of Sentinel-1 SLCs, instead got 0 items without"),
+        ([], Wanted(), r"BurstNotFound: The catalogue must hold bursts of Sentinel-1 SLCs, instead got 0 items of other data"),
         (
             [*BURST, replace(OTHER_TRACK, item={**OTHER_TRACK.item, "geometry": BURST[0].item["geometry"]})],
             Wanted(area=shapely.Point(11.2, 46.1)),

@@ -87,6 +87,19 @@ def test_resampling_again_by_what_is_found_leaves_nothing(swath):
     assert wrong == pytest.approx({SECONDARY: -0.02, THIRD: 0.008}, abs=1e-3)
 
 
+@pytest.mark.parametrize("late", [0.056, -0.056])
+def test_offset_near_the_end_of_what_is_unambiguous(late):
+    """One window in three comes out beyond the end, 0.0597 px, and so with the other sign."""
+    bursts = Swath([overlap_of(coherence=0.6)], days=DAYS[:2])
+    assert found(bursts.stacks({SECONDARY: late})) == pytest.approx({SECONDARY: -late}, abs=5e-4)
+
+
+def test_one_date_has_no_offsets():
+    bursts = Swath([overlap_of()], days=DAYS[:1])
+    stacks = [replace(stack, cube=unreadable(stack.cube)) for stack in bursts.stacks({})]
+    assert found(stacks) == {}
+
+
 def test_each_burst_has_its_own_carrier():
     """Doppler centroids 600 Hz apart, as no product has them, change the frequencies between two bursts by a seventh."""
     bursts = Swath([overlap_of(doppler_hz=(-330.0, 270.0))], days=DAYS[:2])

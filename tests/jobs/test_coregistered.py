@@ -21,7 +21,7 @@ def stack(tmp_path):
 
 def test_a_placed_date_is_told(stack):
     text = "slc_coherence needs coregistered images, but t117_249435_iw2_20240821 of 'data' is placed by whole samples"
-    with pytest.warns(UserWarning, match=f"^{re.escape(text)}"):
+    with pytest.warns(UserWarning, match=rf"^{re.escape(text)}.* Run slc_coregistration on it, or insar_preprocessing"):
         explain("slc_coherence", PAIR, inputs={"data": stack})
 
 

@@ -79,6 +79,11 @@ flowchart TD
 """
 
 
+@pytest.fixture(autouse=True)
+def _no_terminal(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 def test_text_of_a_tiny_plan():
     assert as_text(TINY) == TEXT
 

@@ -219,7 +219,9 @@ def test_a_block_that_takes_long_is_not_read():
 def test_an_extra_that_brings_a_missing_package_is_named(monkeypatch):
     brought = "Requires-Dist: No.Such-Package>=1; extra == 'unwrap'\nRequires-Dist: numpy>=2\nProvides-Extra: unwrap\n"
     monkeypatch.setattr("importlib.metadata.metadata", lambda _name: message_from_string(brought))
-    must = r'^UdfDependencyMissing: .*instead got \'no-such-package\'\. pip install "openeo-sar\[unwrap\]"; nothing is'
+    must = (
+        r'^UdfDependencyMissing: .*\'no-such-package\'\. Install it by pip install "openeo-sar\[unwrap\]"; nothing is'
+    )
     with pytest.raises(UdfError, match=must):
         check_dependencies(block("no-such-package"))
     with pytest.raises(UdfError, match=r"^UdfDependencyMissing: .*\. Install it into the environment of the runner"):

@@ -6,7 +6,7 @@ import pytest
 from local_runner import evaluate
 from local_runner.errors import LimitExceededError
 from local_runner.planning import explain
-from local_runner.udf.text import needs_whole_image
+from local_runner.udf.text import bytes_per_cell, needs_whole_image
 from tests.planning import LINES, SAMPLES, with_udf, write_stack
 from tests.processes import make_cube, unreadable
 
@@ -38,6 +38,7 @@ def run(cube, **options):
     ("line", "needed"),
     [
         ("WHOLE_IMAGE = True\n", True),
+        ("WHOLE_IMAGE: bool = True\n", True),
         ("WHOLE_IMAGE = False\n", False),
         ("WHOLE_IMAGE = 1\n", False),
         ("def f():\n    WHOLE_IMAGE = True\n", False),
@@ -63,11 +64,36 @@ def test_several_tiles_are_refused_before_a_pixel_is_read(rows, columns, daily):
 
 
 def test_so_they_are_where_another_process_cuts():
-    cube = make_cube(t=2, bands=("a",), y=3, x=300)
-    with pytest.raises(
-        LimitExceededError, match=r"^LimitExceeded: .* neighbourhood, 256 rows x 256 columns, instead got 3"
-    ):
+    cube = unreadable(make_cube(t=2, bands=("a",), y=3, x=300))
+    match = (
+        r"^LimitExceeded: .* 256 rows x 256 columns, instead got 3 rows .*\. Call the UDF by apply_neighborhood, not "
+    )
+    with pytest.raises(LimitExceededError, match=match):
         run(cube, parent="apply")
+
+
+def test_the_call_gets_the_image_and_nothing_around_it():
+    """Filled up to 4096 x 4096, many pairs of a small image would not fit into memory."""
+    cube = make_cube(t=2, bands=("a",), y=5, x=7)
+    shapes = TEXT.replace("return cube", "return cube + 100 * cube.sizes['y'] + cube.sizes['x']")
+    np.testing.assert_array_equal(run(cube, text=shapes, size=4096).values, cube.values + 507)
+
+
+@pytest.mark.parametrize(("line", "value"), [("BYTES_PER_CELL = 7\n", 7), ("BYTES_PER_CELL = '7'\n", 0), ("", 0)])
+def test_memory_beside_the_arrays_is_told_by_a_constant(line, value):
+    assert bytes_per_cell(TEXT + line) == value
+
+
+def test_memory_beside_the_arrays_counts(tmp_path):
+    source = write_stack(tmp_path / "stack")
+    texts = (TEXT, TEXT + "BYTES_PER_CELL = 400\n")
+    plans = [explain(graph(text, size=2048), inputs={"data": source}) for text in texts]
+    plain, more = (udf.memory_bytes for plan in plans for node in plan.nodes for udf in node.udfs)
+    assert more - plain == 400 * LINES * SAMPLES
+    with pytest.raises(
+        LimitExceededError, match=r"^LimitExceeded: A chunk of .* must need at most .* of memory, instead"
+    ):
+        run(unreadable(make_cube(t=1, bands=("a",), y=16, x=16)), text=TEXT + "BYTES_PER_CELL = 4000000000\n")
 
 
 def test_a_text_without_the_constant_is_called_on_every_tile():

@@ -5,7 +5,7 @@ import xarray as xr
 
 from udfs import slc_resample
 
-CONTEXT = {"polarization": "VV", "taps": 12, "carrier": True, "phase_band": None}
+CONTEXT = {"polarization": "VV", "taps": 12, "carrier": True, "zeros_valid": False, "phase_band": None}
 BETA = {8: 4, 12: 5, 16: 6}
 SHAPE = (46, 54)
 PHASES = 8192

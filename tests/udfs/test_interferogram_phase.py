@@ -61,8 +61,9 @@ def test_swapped_dates_change_the_sign_bit_for_bit(values):
         other = values.conj()
         other.imag[other.imag == 0] = zero
         swapped = run(make_cube(PAIR[::-1], **wrapped(other)), PAIR[::-1])
-        assert np.array_equal(swapped["phase"], -first["phase"], equal_nan=True)
-        assert np.array_equal(swapped["phase_filtered"], -first["phase_filtered"], equal_nan=True)
+        there = ~np.isnan(values)
+        for name in ("q", "phase", "phase_filtered"):
+            assert swapped[name][there].tobytes() == (-first[name][there]).tobytes(), name
     assert first["phase"][0, 0] == np.float32(np.pi)
 
 

@@ -196,6 +196,26 @@ def test_a_phase_that_is_not_known_at_the_target_gives_nothing_there_alone(rng, 
     assert np.argwhere(missing).tolist() == [[4, 9]]
 
 
+@pytest.mark.parametrize(("shift", "lost"), [(0.4, 144), (2.0, 1)])
+def test_zeros_are_fill_or_values(rng, shift, lost):
+    slc, turn = speckle(rng), phase(rng)
+    slc[22, 25], slc[5, 5] = 0, complex(np.nan, 0)
+    nearly = np.where(slc == 0, 1e-20, slc)
+    by_fill, by_value, by_nearly = (
+        resampled(image, shift, shift, deramp_phase=turn, reramp_phase=-turn, zeros_valid=valid)
+        for image, valid in ((slc, False), (slc, True), (nearly, False))
+    )
+    np.testing.assert_allclose(by_value, by_nearly, atol=1e-6)
+    assert np.isnan(by_fill).sum() == np.isnan(by_value).sum() + lost
+
+
+def test_infinite_phases_give_nothing_where_they_meet(rng):
+    cube = make_cube(speckle(rng), *[0.0] * 4, correction=0.0)
+    cube.loc[{"bands": ["deramp_phase", "reramp_phase", "correction"], "y": 20, "x": 25}] = np.inf
+    missing = run(cube, phase_band="correction").isnull().all("bands")
+    assert np.argwhere(missing.values).tolist() == [[20, 25]]
+
+
 # errors
 
 
@@ -209,7 +229,9 @@ def test_a_phase_that_is_not_known_at_the_target_gives_nothing_there_alone(rng, 
         *[({"taps": n}, rf"^taps must be one of \(8, 12, 16\), instead got {n}\. ") for n in (10, 12.0, None, True)],
         ({"carrier": "yes"}, r"^carrier must be true or false, instead got 'yes'\. "),
         ({"phase_band": 3}, r"^phase_band must be the name of a band or null, instead got 3\. "),
+        *[({"zeros_valid": n}, rf"^zeros_valid must be true or false, instead got {n!r}\. ") for n in (1, None, "no")],
         ({"phase_band": "phase_correction"}, r"^bands must hold phase_correction, instead got \['i_VV', "),
+        ({"phase_band": ""}, r"^bands must hold , instead got \['i_VV', "),
     ],
 )
 def test_bad_option_is_named_with_what_to_do(options, message):
@@ -230,11 +252,11 @@ def test_without_carrier_its_bands_are_not_read(rng):
 
 
 @pytest.mark.parametrize("band", ["azimuth_shift", "range_shift"])
-@pytest.mark.parametrize("shift", [8.01, -9.0])
+@pytest.mark.parametrize("shift", [8.000001, 8.01, -9.0])
 def test_larger_shifts_are_refused(band, shift):
     cube = make_cube(np.ones((3, 3)))
     cube.loc[{"bands": band, "y": 1, "x": 1}] = shift
-    must = rf"^{band} must be at most 8 px, instead got {abs(shift):.2f} px\. Place the image by whole lines"
+    must = rf"^{band} must be at most 8 px, instead got {abs(shift):.7g} px\. Place the image by whole lines"
     with pytest.raises(ValueError, match=must):
         run(cube)
 
