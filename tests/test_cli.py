@@ -293,14 +293,18 @@ def test_bad_input_leaves_nothing(catalogue, tmp_path, args, code, message):
 def test_list_whose_quotes_the_shell_has_taken(process, tmp_path, value, example):
     result = call("run", process, "-p", value, "--out", tmp_path / "out")
     assert result.exit_code == 2
-    assert result.stderr.startswith("error: ProcessParameterInvalid: A list or object must be JSON, with texts in double")
+    assert result.stderr.startswith(
+        "error: ProcessParameterInvalid: A list or object must be JSON, with texts in double"
+    )
     assert result.stderr.endswith(f"{example}\n")
 
 
 def test_process_without_a_cube_tells_where_the_catalogue_goes(tmp_path):
     result = call("run", "insar_preprocessing", "--input", f"data={tmp_path}", "--out", tmp_path / "out")
     assert result.exit_code == 2
-    must = "insar_preprocessing takes no raster cube, so that there must be no input, instead got ['data']. Name the cat"
+    must = (
+        "insar_preprocessing takes no raster cube, so that there must be no input, instead got ['data']. Name the cat"
+    )
     assert result.stderr.splitlines()[-1].startswith(f"error: ProcessParameterUnsupported: {must}")
 
 

@@ -35,7 +35,11 @@ def test_stages_of_several_runs_have_their_name(capsys, screen, monkeypatch):
         with terminal.progress("it") as report:
             for name in ("a", "b"):
                 report(f"{name}: compute", 2, 4)
-    assert capsys.readouterr().err.splitlines() == ["running it", "running it: a: compute 50 %", "running it: b: compute 50 %"]
+    assert capsys.readouterr().err.splitlines() == [
+        "running it",
+        "running it: a: compute 50 %",
+        "running it: b: compute 50 %",
+    ]
     assert "it: b: compute" in screen.getvalue()
 
 

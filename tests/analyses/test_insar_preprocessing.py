@@ -281,7 +281,7 @@ def test_registered_catalogue_is_an_input(safes, tmp_path):
         run("insar_preprocessing", out=tmp_path / "out", quicklooks=False)
 
 
-def test_graph_of_the_back_end_takes_the_registered_catalogue(safes, tmp_path):
+def test_graph_of_the_back_end_takes_the_registered_catalogue(safes, tmp_path, caplog):
     """As the openEO client writes `datacube_from_process("insar_preprocessing", ...).save_result("GTiff")`."""
     path = catalogue(safes[:2], out=tmp_path / "cat")
     given = {**SEED, "temporal_extent": ["2024-08-09", "2024-08-21"], "master_date": "2024-08-21"}
@@ -292,6 +292,7 @@ def test_graph_of_the_back_end_takes_the_registered_catalogue(safes, tmp_path):
     result = run(client, out=tmp_path / "out", quicklooks=False)
     assert [str(item.datetime)[:10] for item in result.items] == ["2024-08-09", "2024-08-21"]
     assert json.loads((result.folder / "record.json").read_text())["inputs"][0]["href"] == str(path)
+    assert f"catalogue: {path}, the last that was made; -p url=... names another" in caplog.messages
 
 
 def test_catalogue_tells_the_command_that_goes_on(made, tmp_path, monkeypatch):
@@ -303,7 +304,7 @@ def test_catalogue_tells_the_command_that_goes_on(made, tmp_path, monkeypatch):
     assert CliRunner().invoke(cli, words).exit_code == 0
     (found,) = overviews("stack", Access())
     assert set(found.bands) == {*IMAGES, "grid_lat", "grid_lon", "reference_phase"}
-    assert next_commands(found)[0].startswith("openeo-sar run slc_coherence --input data=stack ")
+    assert next_commands(found)[0].startswith("openeo-sar run slc_interferogram --input data=stack ")
 
 
 def test_result_does_not_replace_its_input(made):

@@ -71,6 +71,11 @@ class TestBands:
         ):
             call("filter_bands", data=make_cube(bands=("a", "b")), bands=["a", "z"], profile="geopyspark")
 
+    def test_a_band_of_the_ground_is_kept_where_images_are_coregistered(self):
+        keep = r""".* instead got \['height'\]\. Keep it by -p 'geometry=\["height"\]' where the images are coregistered\. """
+        with pytest.raises(OpenEOError, match=f"^BandNotAvailable: {keep}"):
+            call("filter_bands", data=make_cube(bands=("a", "b")), bands=["a", "height"], profile="geopyspark")
+
     def test_a_band_that_is_not_there_is_left_out_by_the_specification(self):
         cube = make_cube(bands=("a", "b"))
         assert call("filter_bands", data=cube, bands=["z", "b"]).bands.values.tolist() == ["b"]

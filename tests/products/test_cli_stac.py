@@ -29,7 +29,7 @@ def test_prints_what_was_made(stack, tmp_path):
         f"t001_000001_iw1: 3 dates (2023-03-19 to 2023-04-12), 600 x 40, {bands}",
         f"catalogue: {tmp_path / 'cat' / 'collection.json'}",
         f"next: openeo-sar describe {tmp_path / 'cat'}",
-        f"next: openeo-sar run slc_coherence --input data={tmp_path / 'cat'} -p pairs=neighbours:1 --out coherence",
+        f"next: openeo-sar run slc_interferogram --input data={tmp_path / 'cat'} -p pairs=neighbours:1 --out interferogram",
     ]
 
 
