@@ -18,6 +18,7 @@ import datetime as dt
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+import dask.array as da
 import numpy as np
 import pandas as pd
 import rioxarray  # noqa: F401  (registers the `rio` accessor)
@@ -27,7 +28,7 @@ from pyproj.exceptions import CRSError
 from local_runner.errors import OpenEOError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     import xarray as xr
     from numpy.typing import NDArray
@@ -244,6 +245,15 @@ def take_cells(cube: xr.DataArray, cells: Mapping[str, Any]) -> xr.DataArray:
     steps = dict(zip((X, Y), spacing(cube), strict=True))
     taken = cube.isel(dict(cells))
     return with_steps(taken, {d: steps[d] for d in cells if d in taken.coords and cube.sizes[d] > 0})
+
+
+def take_labels(cube: xr.DataArray, dimension: str, places: Sequence[int]) -> xr.DataArray:
+    """What is at these places of a dimension, in their order; where each is a chunk of its own, without copying pixels."""
+    taken = cube.isel({dimension: list(places)})
+    axis = cube.dims.index(dimension)
+    if not places or not isinstance(cube.data, da.Array) or set(cube.data.chunks[axis]) != {1}:
+        return taken
+    return taken.copy(data=cube.data.blocks[(*(slice(None),) * axis, list(places))])
 
 
 def with_steps(cube: xr.DataArray, steps: Mapping[str, float]) -> xr.DataArray:

@@ -20,6 +20,7 @@ from local_runner.cube import (
     require_dimension,
     require_spatial,
     take_cells,
+    take_labels,
     temporal_dimensions,
     temporal_extent,
     times_of,
@@ -82,7 +83,7 @@ def filter_bands(
             else ""
         )
         raise OpenEOError("BandNotAvailable", f"A band must be one of {tuple(known)}", got=missing, do=do)
-    return data.isel({dimension: [known.index(b) for b in dict.fromkeys(bands) if b in known]})
+    return take_labels(data, dimension, [known.index(b) for b in dict.fromkeys(bands) if b in known])
 
 
 def filter_labels(data: Cube, condition: OnLabel, dimension: str, context: Any = None, *, execution: Execution) -> Cube:

@@ -113,7 +113,8 @@ def _side_by_side(cube1: Cube, cube2: Cube, differing: list[str]) -> Cube:
     result = xr.concat(
         [cube1, cube2], dim=differing[0], coords="minimal", compat="override", join="override", combine_attrs="override"
     )
-    return result.sel({d: _joined_labels(cube1, cube2, d) for d in differing})
+    joined = {d: _joined_labels(cube1, cube2, d) for d in differing}
+    return result.sel({d: wanted for d, wanted in joined.items() if list(wanted) != list(result[d].values)})
 
 
 def _union(cube1: Cube, cube2: Cube, differing: list[str]) -> Cube:
