@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Kernel = Callable[[NDArray[np.complex64], NDArray[np.float32], NDArray[np.float32]], NDArray[np.complex64]]
+    Floats = NDArray[np.float32]
+    Kernel = Callable[[Floats, Floats, Floats], Floats]
 
 KERNELS = {
     "slc_resample, numba, 12 taps": "numba-12",
@@ -65,32 +66,24 @@ def udf(*, compiled: bool) -> dict[str, Any]:
 
 
 def kernel_of(name: str) -> Kernel:
-    """A resampling by its short name."""
+    """A resampling of real and imaginary part (2, y, x), as bands hold them, by its short name."""
     kind, number = name.split("-")
     if kind == "scipy":
-        return lambda slc, azimuth, across: by_scipy(slc, azimuth, across, int(number))
+        return lambda planes, azimuth, across: by_scipy(planes, azimuth, across, int(number))
     namespace = udf(compiled=kind == "numba")
 
-    def ours(slc: NDArray[np.complex64], azimuth: NDArray[np.float32], across: NDArray[np.float32]) -> Any:
-        planes = np.stack([slc.real, slc.imag])
-        done = namespace["resample"](planes, (azimuth, across), None, None, taps=int(number))
-        return done[0] + 1j * done[1]
-
-    return ours
+    return lambda planes, azimuth, across: namespace["resample"](
+        planes, (azimuth, across), None, None, taps=int(number)
+    )
 
 
-def by_scipy(
-    slc: NDArray[np.complex64], azimuth: NDArray[np.float32], across: NDArray[np.float32], order: int
-) -> NDArray[np.complex64]:
+def by_scipy(planes: Floats, azimuth: Floats, across: Floats, order: int) -> Floats:
     """Splines of real and imaginary part."""
     from scipy.ndimage import map_coordinates
 
-    y, x = np.indices(slc.shape, np.float32)
+    y, x = np.indices(azimuth.shape, np.float32)
     places = np.stack([y + azimuth, x + across])
-    return np.asarray(
-        map_coordinates(slc.real, places, order=order) + 1j * map_coordinates(slc.imag, places, order=order),
-        np.complex64,
-    )
+    return np.stack([map_coordinates(plane, places, order=order) for plane in planes])
 
 
 def measure_kernel(name: str, lines: int, samples: int) -> dict[str, float]:
@@ -99,20 +92,22 @@ def measure_kernel(name: str, lines: int, samples: int) -> dict[str, float]:
 
     kernel = kernel_of(name)
     start = time.perf_counter()
-    kernel(np.ones((64, 64), np.complex64), *(np.full((64, 64), f, np.float32) for f in (0.3, 0.4)))
+    kernel(np.ones((2, 64, 64), np.float32), *(np.full((64, 64), f, np.float32) for f in (0.3, 0.4)))
     compiling = time.perf_counter() - start
     slc = speckle((lines, samples), BANDWIDTH, (1,))
     azimuth, across = shifts(slc.shape)
+    planes = np.stack([slc.real, slc.imag])
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()
-    found = kernel(slc, azimuth, across)
+    real, imag = kernel(planes, azimuth, across)
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     rows = np.arange(MARGIN, lines - MARGIN, 8)
     columns = np.arange(MARGIN, samples - MARGIN, dtype=float)
     inner = np.s_[rows, MARGIN:-MARGIN]
-    truth = Between(slc).at(rows[:, None] + azimuth[inner].astype(float), columns + across[inner].astype(float))
-    ours, truth = found[inner].astype(np.complex128).ravel(), truth.astype(np.complex128).ravel()
+    exact = Between(slc).at(rows[:, None] + azimuth[inner].astype(float), columns + across[inner].astype(float))
+    ours = (real[inner] + 1j * imag[inner]).astype(np.complex128).ravel()
+    truth = exact.astype(np.complex128).ravel()
     power = np.sqrt(np.vdot(truth, truth).real * np.vdot(ours, ours).real)
     phase = np.angle(ours * truth.conj())[np.abs(truth) > 1]
     return {
@@ -200,7 +195,8 @@ def measure_scipy(folder: Path) -> dict[str, Any]:
     slc = np.nan_to_num(i + 1j * q).astype(np.complex64) * np.exp(1j * deramp)
     stages["carriers"] = time.perf_counter() - mark
     mark = time.perf_counter()
-    slc = by_scipy(slc, np.nan_to_num(azimuth), np.nan_to_num(across), 5)
+    real, imag = by_scipy(np.stack([slc.real, slc.imag]), np.nan_to_num(azimuth), np.nan_to_num(across), 5)
+    slc = real + 1j * imag
     stages["resampling"] = time.perf_counter() - mark
     mark = time.perf_counter()
     slc *= np.exp(-1j * reramp)

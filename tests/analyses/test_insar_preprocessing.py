@@ -89,6 +89,13 @@ def test_burst_is_what_coregistration_makes_of_its_collection(made, stack):
     assert stack.sel(bands=IMAGES).notnull().any(("y", "x")).all()
 
 
+@pytest.mark.parametrize("options", [{"taps": 8}, {"zeros_valid": True}])
+def test_options_of_the_resampling_reach_it(made, stack, options):
+    found = cube_of(made, **SEED, **options)
+    assert same(found, coregistered(made.parent / "t117_249435_iw2", **options))
+    assert not same(found, stack)
+
+
 def test_another_primary_gives_what_a_catalogue_with_it_gives(made, safes, stack, tmp_path):
     found = cube_of(made, **SEED, primary_date="2024-08-21")
     other = catalogue(safes, out=tmp_path / "cat", primary="2024-08-21")

@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cloudpickle
@@ -106,6 +107,23 @@ def test_carriers_are_those_of_the_date_at_its_place(on_hill):
     assert np.abs(wrapped(computed["deramp_phase"][line, sample] - deramp)).max() < 1e-5
     assert np.abs(wrapped(computed["reramp_phase"][line, sample] - reramp)).max() < 0.02
     assert np.abs(wrapped(deramp - reramp)).max() > 0.1
+
+
+def test_an_azimuth_offset_moves_the_azimuth_shift_and_the_carrier_with_it(on_hill):
+    scene, computed = on_hill
+    moved = {name: make().compute() for name, make in bands(replace(scene, azimuth_offset_px=0.25)).items()}
+    np.testing.assert_allclose(moved["azimuth_shift"], computed["azimuth_shift"] + 0.25, atol=1e-5)
+    for name in set(computed) - {"azimuth_shift", "reramp_phase"}:
+        np.testing.assert_array_equal(moved[name], computed[name])
+    line, sample = pixels()
+    placed = coregister(PRIMARY, DATE)
+    there = (
+        line + placed.line_offset + moved["azimuth_shift"][line, sample].astype(float),
+        sample + placed.sample_offset + moved["range_shift"][line, sample].astype(float),
+    )
+    expected = carrier().phase(*there)
+    assert np.abs(wrapped(moved["reramp_phase"][line, sample] - expected)).max() < 0.02
+    assert np.abs(wrapped(computed["reramp_phase"][line, sample] - expected)).max() > 0.1
 
 
 def test_the_primary_is_not_shifted_from_itself(on_hill):
